@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config';
+
+// Sources are run as they stand: the `source` condition maps `#…` imports to the .ts files.
+const conditions = ['source', 'node', 'import', 'module', 'default'];
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
+  test: {
+    include: [
+      '{schemas,reference-server,reference-client,conformance,scripts,test,bench}/**/*.test.ts',
+    ],
+    pool: 'forks',
+    isolate: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    reporters: process.env['CI'] ? ['default', './test/closing-line.ts'] : ['default'],
+  },
+});
