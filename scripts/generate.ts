@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { closes } from '#schemas/closes.js';
+import { closeRanges, closes } from '#schemas/closes.js';
 import { errors } from '#schemas/errors.js';
 import { closesTable, errorsTable, fillMarker } from './registries.js';
 import { chapters, collect, readTombstones } from './requirements.js';
@@ -23,7 +23,7 @@ export function generate(root: string): Generated[] {
   ];
   for (const [chapter, name, table] of [
     ['errors', 'errors', errorsTable(errors)],
-    ['closes', 'closes', closesTable(closes)],
+    ['closes', 'closes', closesTable(closes, closeRanges)],
   ] as const) {
     const source = sources.get(chapter);
     if (source !== undefined) {
