@@ -1,0 +1,23 @@
+import { as, Count, closed, Milliseconds } from './envelope.js';
+
+export const Limits = closed(
+  {
+    max_message_bytes: as(
+      Count,
+      'Longest message in bytes, after reassembly and inflation; a longer one closes 1009.',
+    ),
+    max_text_bytes: as(Count, 'Longest `text`, in bytes of UTF-8.'),
+    max_rooms: as(Count, 'Rooms that one connection may be in.'),
+    max_connections_per_user: as(Count, 'Connections that one user may have.'),
+    max_protocol_errors: as(
+      Count,
+      'Protocol errors in a window that close the connection with 4000.',
+    ),
+    protocol_error_window_ms: as(Milliseconds, 'Length of that window in milliseconds.'),
+    max_queue_bytes: as(
+      Count,
+      'Bytes that may wait for a connection that does not read; more close it with 4102.',
+    ),
+  },
+  { description: 'The limits that the server enforces.' },
+);

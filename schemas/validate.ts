@@ -1,0 +1,91 @@
+import { createRequire } from 'node:module';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import type { AckedType, BodyType, ClientType, SchemaName, ServerType } from './registry.js';
+
+/** Where a message breaks its schema. */
+export interface Fault {
+  /** JSON Pointer to the faulty place; a missing member is named by its own pointer. */
+  path: string;
+  /** What was expected there, in one sentence. */
+  message: string;
+}
+
+type Bundle = { $defs: Record<string, { $id: string }> };
+const bundle: Bundle = createRequire(import.meta.url)('#schemas/json/bundle.json');
+
+const ajv = new Ajv2020({ strict: true, ownProperties: true, allowUnionTypes: true });
+for (const schema of Object.values(bundle.$defs)) ajv.addSchema(schema);
+
+// Compiled on first use: a program rarely meets every message.
+const compiled = new Map<string, ValidateFunction>();
+
+function validator(name: string): ValidateFunction | undefined {
+  const known = compiled.get(name);
+  if (known) return known;
+  const id = Object.hasOwn(bundle.$defs, name) ? bundle.$defs[name]?.$id : undefined;
+  const fresh = id === undefined ? undefined : ajv.getSchema(id);
+  if (fresh) compiled.set(name, fresh);
+  return fresh;
+}
+
+function validate(name: SchemaName, message: unknown, unknown: Fault): Fault | null {
+  const check = validator(name);
+  if (!check) return unknown;
+  return check(message) ? null : describe(check);
+}
+
+function describe(check: ValidateFunction): Fault {
+  // A condition reports its branch's error first, and itself last.
+  const error = check.errors?.[0];
+  if (!error) return { path: '', message: 'is not what its schema says' };
+  const { instancePath: path, params, keyword } = error;
+  const text = error.message ?? 'is not what its schema says';
+  if (keyword === 'required')
+    return { path: `${path}/${token(params['missingProperty'])}`, message: 'is missing' };
+  if (keyword === 'additionalProperties')
+    return {
+      path: `${path}/${token(params['additionalProperty'])}`,
+      message: 'is no member of this object',
+    };
+  if (keyword === 'enum')
+    return { path, message: `must be one of ${params['allowedValues'].join(', ')}` };
+  if (keyword === 'const')
+    return { path, message: `must be ${JSON.stringify(params['allowedValue'])}` };
+  return { path, message: text };
+}
+
+const token = (name: string) => name.replaceAll('~', '~0').replaceAll('/', '~1');
+
+const unknownType = (who: string): Fault => ({
+  path: '/type',
+  message: `is no registered type of a ${who} message`,
+});
+
+// All types of applications share a schema.
+const row = (type: string) => (type.startsWith('x.') ? 'x' : type);
+
+/** Judges a client's message of a type; null when it is valid. */
+export function validateClient(type: ClientType | (string & {}), message: unknown): Fault | null {
+  return validate(`${row(type)}.client` as SchemaName, message, unknownType('client'));
+}
+
+/** Judges a server's message of a type, other than an `ack`; null when it is valid. */
+export function validateServer(type: ServerType | (string & {}), message: unknown): Fault | null {
+  return validate(`${row(type)}.server` as SchemaName, message, unknownType('server'));
+}
+
+/** Judges the `ack` of a request of a type; null when it is valid. */
+export function validateAck(
+  requestType: AckedType | (string & {}),
+  message: unknown,
+): Fault | null {
+  return validate(`ack.${row(requestType)}.server` as SchemaName, message, {
+    path: '/type',
+    message: `must not be "ack": a request of type ${requestType} is not acknowledged`,
+  });
+}
+
+/** Judges the body of an HTTP answer; null when it is valid. */
+export function validateBody(name: BodyType, body: unknown): Fault | null {
+  return validate(`${name}.http`, body, { path: '', message: 'is no registered body' });
+}
