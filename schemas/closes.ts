@@ -17,11 +17,17 @@ interface CloseRow {
   readonly client: string;
 }
 
-type CloseRangeName = 'rfc6455' | 'terminal' | 'back_off' | 'at_once' | 'private';
+type CloseRangeName = 'rfc6455' | 'terminal' | 'back_off' | 'at_once' | 'unused' | 'private';
 
 /** The ranges of close codes: what a client does with a code it does not know. */
 export const closeRanges = [
-  { name: 'rfc6455', from: 1000, to: 2999, action: 'back_off', client: 'back off' },
+  {
+    name: 'rfc6455',
+    from: 1000,
+    to: 1015,
+    action: 'back_off',
+    client: 'as RFC 6455 has it: back off',
+  },
   {
     name: 'terminal',
     from: 4000,
@@ -37,6 +43,7 @@ export const closeRanges = [
     action: 'at_once',
     client: 'reconnect at once, with 0 to 1 s of jitter',
   },
+  { name: 'unused', from: 4300, to: 4899, action: 'back_off', client: 'not used: back off' },
   {
     name: 'private',
     from: 4900,

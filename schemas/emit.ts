@@ -1,7 +1,7 @@
 import type { TSchema } from 'typebox';
 import { catalog } from './catalog.js';
 import { closeRanges, closes } from './closes.js';
-import { definitions, urn } from './envelope.js';
+import { definitions, envelopeRequest, urn } from './envelope.js';
 import { errors } from './errors.js';
 import { messages } from './registry.js';
 
@@ -45,7 +45,10 @@ export function definitionsAsJson(ref: (name: string) => string): Record<string,
 
 /** The schemas of all messages as plain JSON, by name. */
 export function messagesAsJson(ref: (name: string) => string): Record<string, Json> {
-  return Object.fromEntries(messages.map(({ schema }) => [schema, members(catalog[schema], ref)]));
+  return Object.fromEntries([
+    ['envelope.client', members(envelopeRequest, ref)],
+    ...messages.map(({ schema }) => [schema, members(catalog[schema], ref)] as const),
+  ]);
 }
 
 /** Each emitted JSON file: its name and its content. */

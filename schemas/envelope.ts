@@ -42,6 +42,20 @@ export const Seq = Type.Integer({
   maximum: MAX_INTEGER,
 });
 
+export const TypeName = Type.String({
+  $anchor: 'type',
+  description: 'A type’s name; the prefix `x.` belongs to applications.',
+  pattern: '^[a-z][a-z0-9_]*(\\.[a-z0-9_]+)*$',
+  maxLength: 64,
+});
+
+export const Positive = Type.Integer({
+  $anchor: 'positive',
+  description: 'A whole number, from 1.',
+  minimum: 1,
+  maximum: MAX_INTEGER,
+});
+
 export const Count = Type.Integer({
   $anchor: 'count',
   description: 'A whole number, from 0.',
@@ -69,7 +83,19 @@ export const Meta = Type.Unsafe<Record<string, unknown>>({
 });
 
 /** The shared definitions, by name: `defs.json`. */
-export const definitions = [Timestamp, Id, Room, User, Seq, Count, Milliseconds, Text, Meta];
+export const definitions = [
+  TypeName,
+  Timestamp,
+  Id,
+  Room,
+  User,
+  Seq,
+  Count,
+  Positive,
+  Milliseconds,
+  Text,
+  Meta,
+];
 
 /** A shared definition with a sentence of its own. */
 export function as<T extends TSchema>(schema: T, description: string): T {
@@ -91,6 +117,17 @@ export function closed<P extends TProperties>(
 ): TObject<P> {
   return Type.Object(properties, { ...options, additionalProperties: false });
 }
+
+/** What holds for a client's message before its type is looked at. */
+export const envelopeRequest = open(
+  {
+    type: TypeName,
+    id: Type.Optional(Id),
+    room: Type.Optional(Room),
+    data: Type.Optional(Type.Unsafe<Record<string, unknown>>({ type: 'object' })),
+  },
+  { description: 'Any message of a client: a fault here is `invalid_envelope`.' },
+);
 
 /** A client's message of one type; `extra` holds envelope members such as `data` and `room`. */
 export function request<T extends string, P extends TProperties>(

@@ -30,5 +30,6 @@ export {
   validateAck,
   validateBody,
   validateClient,
+  validateEnvelope,
   validateServer,
 } from './validate.js';

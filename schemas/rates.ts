@@ -1,19 +1,18 @@
 import Type from 'typebox';
-import { as, Count, closed, Milliseconds } from './envelope.js';
+import { as, Count, closed, Positive, TypeName } from './envelope.js';
 
 export const Rate = closed(
   {
     bucket: Type.String({
       description: 'Name of the bucket.',
-      minLength: 1,
+      pattern: '^[a-z0-9_.]{1,64}$',
     }),
-    types: Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
+    types: Type.Array(TypeName, {
       description: 'Message types that share the bucket.',
-      minItems: 1,
       uniqueItems: true,
     }),
-    limit: as(Count, 'Messages admitted in any window.'),
-    window_ms: as(Milliseconds, 'Length of the sliding window in milliseconds.'),
+    limit: as(Positive, 'Messages admitted in any window.'),
+    window_ms: as(Positive, 'Length of the sliding window in milliseconds.'),
     scope: Type.Enum(['connection', 'user'], {
       description: 'Whether each connection has a window, or a user’s connections share one.',
     }),

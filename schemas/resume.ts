@@ -1,10 +1,7 @@
 import Type from 'typebox';
 import { as, Count, closed, event, open, Room, Seq } from './envelope.js';
 
-export const Epoch = Type.String({
-  description: 'Names one run of a room’s sequence.',
-  minLength: 1,
-});
+export const Epoch = as(Id, 'Names one unbroken run of `seq`.');
 
 export const Since = open(
   {

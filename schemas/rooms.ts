@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { ack, as, Count, closed, event, open, Room, request, User } from './envelope.js';
+import { ack, as, Count, closed, event, open, Positive, Room, request, User } from './envelope.js';
 import { Epoch, Since } from './resume.js';
 
 const Members = Type.Array(User, {
@@ -10,12 +10,16 @@ const Members = Type.Array(User, {
 const Truncated = Type.Optional(
   Type.Literal(true, { description: 'Present when the room has more members than are listed.' }),
 );
-const MemberCount = as(Count, 'Users in the room, listed or not.');
+const MemberCount = as(Positive, 'Users in the room, listed or not.');
 
-export const joinRequest = request('join', 'Asks to enter a room.', {
-  room: Room,
-  data: Type.Optional(open({ since: Type.Optional(Since) })),
-});
+export const joinRequest = request(
+  'join',
+  'Asks to enter a room; without the profile `resume`, `since` is an unknown member and ignored.',
+  {
+    room: Room,
+    data: Type.Optional(open({ since: Type.Optional(Since) })),
+  },
+);
 
 export const joinAck = ack(
   'The room as it is when the connection enters it; its events follow.',
@@ -24,7 +28,7 @@ export const joinAck = ack(
     count: MemberCount,
     truncated: Truncated,
     seq: as(Count, 'The last `seq` of the room; 0: none yet.'),
-    epoch: as(Epoch, 'Changes when the room’s sequence starts anew.'),
+    epoch: Epoch,
     recovered: Type.Optional(
       Type.Boolean({ description: 'Whether all that was missed since `since` is replayed.' }),
     ),

@@ -28,9 +28,13 @@ function validator(name: string): ValidateFunction | undefined {
   return fresh;
 }
 
-function validate(name: SchemaName, message: unknown, unknown: Fault): Fault | null {
+function validate(
+  name: SchemaName | 'envelope.client',
+  message: unknown,
+  unregistered: Fault,
+): Fault | null {
   const check = validator(name);
-  if (!check) return unknown;
+  if (!check) return unregistered;
   return check(message) ? null : describe(check);
 }
 
@@ -63,6 +67,11 @@ const unknownType = (who: string): Fault => ({
 
 // All types of applications share a schema.
 const row = (type: string) => (type.startsWith('x.') ? 'x' : type);
+
+/** Judges what holds for a client's message of any type; a fault is `invalid_envelope`. */
+export function validateEnvelope(message: unknown): Fault | null {
+  return validate('envelope.client', message, unknownType('client'));
+}
 
 /** Judges a client's message of a type; null when it is valid. */
 export function validateClient(type: ClientType | (string & {}), message: unknown): Fault | null {
