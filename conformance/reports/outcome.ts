@@ -1,0 +1,41 @@
+import type { CheckEnd, Totals, Verdict } from '#conformance/harness/events.js';
+import { count } from './text.js';
+
+/** A verdict, with the failures that were known before told apart. */
+export type Outcome = keyof Totals;
+
+/** Every outcome from worst to best, with its word. */
+export const outcomes: Readonly<Record<Outcome, string>> = {
+  fail: 'failed',
+  known: 'known failure',
+  inconclusive: 'inconclusive',
+  vacuous: 'vacuous',
+  warning: 'warning',
+  pass: 'passed',
+  not_exercised: 'not exercised',
+  excluded: 'excluded',
+};
+
+const NOUNS: ReadonlySet<Outcome> = new Set(['known', 'warning']);
+
+/** What a check came to. */
+export function outcomeOf({
+  verdict,
+  known,
+}: {
+  verdict: Verdict;
+  known?: CheckEnd['known'];
+}): Outcome {
+  return verdict === 'fail' && known ? 'known' : verdict;
+}
+
+/** `3 passed`, `1 warning`, `2 warnings`. */
+export function counted(outcome: Outcome, number: number): string {
+  return NOUNS.has(outcome) ? count(number, outcomes[outcome]) : `${number} ${outcomes[outcome]}`;
+}
+
+/** The worst of several outcomes: what a rule with several checks came to. */
+export function worst(found: readonly Outcome[]): Outcome {
+  const order = Object.keys(outcomes) as Outcome[];
+  return order.find((each) => found.includes(each)) ?? 'not_exercised';
+}

@@ -1,0 +1,95 @@
+import { brokenRules, failures, undecided } from '../broken.js';
+import { counted, type Outcome } from '../outcome.js';
+import type { CheckResult, Report } from '../report.js';
+import { count, duration, pad, visible, wrap } from '../text.js';
+import { failure } from './failure.js';
+import type { Style } from './style.js';
+
+const SLOWEST = 10;
+
+/** All that follows the progress: failures first, then what stayed undecided, totals last. */
+export function closing(report: Report, style: Style, profile: boolean): string[] {
+  const { colors, width } = style;
+  const verdict = report.exit_code === 0 ? colors.green : colors.red;
+  return [
+    '',
+    ...brokenRules(report, style.book).flatMap((each) => failure(each, style)),
+    ...reasons('undecided', undecided(report), style),
+    ...reasons('not exercised', notExercised(report), style),
+    ...(profile ? whereTheTimeWent(report, style) : []),
+    ...wrap(visible(report.summary), width).map((line) => verdict(colors.bold(line))),
+    ...apart(report, style),
+    totalsLine(report, style),
+  ];
+}
+
+/** The plain line that any CI can read; what was not decided is in none of its numbers. */
+export function totalsLine(report: Report, { book }: Pick<Style, 'book'>): string {
+  const frames = failures(report, book).filter(({ by_frame }) => by_frame).length;
+  const { pass, fail, not_exercised } = report.totals;
+  return `${pass} passed, ${fail + frames} failed, ${not_exercised} skipped`;
+}
+
+function apart({ totals, duration_ms }: Report, { colors }: Style): string[] {
+  const apart: Outcome[] = ['warning', 'inconclusive', 'vacuous', 'known', 'excluded'];
+  const said = apart.filter((each) => totals[each] > 0).map((each) => counted(each, totals[each]));
+  return [colors.dim([...said, `in ${duration(duration_ms)}`].join(', '))];
+}
+
+interface Reason {
+  name: string;
+  reason: string;
+}
+
+function notExercised(report: Report): Reason[] {
+  const ran = report.checks.filter(({ verdict }) => verdict === 'not_exercised');
+  const seen = new Set(ran.map(({ rule }) => rule));
+  const never = report.not_exercised.filter(({ rule }) => !seen.has(rule));
+  return [
+    ...ran.map(({ check, reason = 'no reason given' }) => ({ name: check, reason })),
+    ...never.map(({ rule, reason }) => ({ name: rule, reason })),
+  ];
+}
+
+// One reason often covers many rules, so it is said once with their names behind it.
+function reasons(title: string, found: readonly (Reason | CheckResult)[], style: Style): string[] {
+  const grouped = new Map<string, string[]>();
+  for (const each of found) {
+    const name = 'name' in each ? each.name : `${each.check} (${each.verdict})`;
+    const reason = each.reason ?? 'no reason given';
+    grouped.set(reason, [...(grouped.get(reason) ?? []), name]);
+  }
+  if (grouped.size === 0) return [];
+  const lines = [...grouped].flatMap(([reason, names]) => [
+    ...wrap(visible(reason), style.width - 2).map((line) => `  ${line}`),
+    ...wrap(visible(names.join(', ')), style.width - 4).map(
+      (line) => `    ${style.colors.dim(line)}`,
+    ),
+  ]);
+  return [style.colors.bold(`${title[0]?.toUpperCase()}${title.slice(1)}`), ...lines, ''];
+}
+
+function whereTheTimeWent(report: Report, { colors, width }: Style): string[] {
+  const slowest = [...report.checks]
+    .sort((a, b) => b.duration_ms - a.duration_ms)
+    .slice(0, SLOWEST);
+  const sum = report.checks.reduce((total, each) => total + each.duration_ms, 0);
+  const byChapter = new Map<string, { sum: number; checks: number }>();
+  for (const { chapter, duration_ms } of report.checks) {
+    const entry = byChapter.get(chapter) ?? { sum: 0, checks: 0 };
+    byChapter.set(chapter, { sum: entry.sum + duration_ms, checks: entry.checks + 1 });
+  }
+  const row = (name: string, ms: number, note: string) =>
+    `  ${pad(name, width - 36)} ${duration(ms).padStart(10)}  ${note}`.trimEnd();
+  const chapters = [...byChapter].sort(([, a], [, b]) => b.sum - a.sum);
+  return [
+    colors.bold('Where the time went'),
+    ...chapters.map(([name, { sum: ms, checks }]) => row(name, ms, count(checks, 'check'))),
+    colors.dim(`  the slowest ${slowest.length} checks`),
+    ...slowest.map(({ check, duration_ms, attempts }) =>
+      row(check, duration_ms, attempts > 1 ? `${attempts} attempts` : ''),
+    ),
+    `  ${duration(sum)} of checks in ${duration(report.duration_ms)}: they overlap`,
+    '',
+  ];
+}

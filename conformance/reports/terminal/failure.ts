@@ -1,0 +1,103 @@
+import type { Broken } from '../broken.js';
+import { count, pad, shorten, visible, visibleLines, wrap } from '../text.js';
+import type { Style } from './style.js';
+import { timeline } from './timeline.js';
+
+const LABEL = 12;
+const LONGEST = 1_200;
+const SCRIPT_LINES = 40;
+const TITLES = { fail: 'FAIL', warning: 'WARN', known: 'KNOWN' };
+
+/** One broken rule in full: sentence and link, what was acceptable, what happened, the cure, the frames, the way back. */
+export function failure(broken: Broken, style: Style): string[] {
+  const { colors, book, width } = style;
+  const { failure: found, rule, check, level, text, grade, known } = broken;
+  const paint = { fail: colors.red, warning: colors.yellow, known: colors.dim }[grade];
+  const name = broken.by_frame ? `${rule} (a frame seen in ${check})` : check;
+  return [
+    `${paint(colors.bold(TITLES[grade]))} ${colors.bold(visible(name))} ${colors.dim(`· ${level}`)}`,
+    '',
+    ...(text === '' ? [] : wrap(visible(text), width - 2).map((line) => `  ${line}`)),
+    `  ${colors.dim(book.link(rule))}`,
+    '',
+    ...(known ? field('known', since(known), style) : []),
+    ...found.expected.flatMap((each, index) => field(index === 0 ? 'expected' : 'or', each, style)),
+    ...field('happened', found.actual, style, colors.bold),
+    ...(found.hint === undefined ? [] : field('hint', found.hint, style)),
+    ...follows(broken, style),
+    ...section(timeline(found.timeline, style, '  ')),
+    ...script(broken, style),
+    ...again(found.replay, style),
+    '',
+  ];
+}
+
+// Unbroken, however long: a command that was wrapped cannot be copied.
+function again(command: string | undefined, { colors }: Style): string[] {
+  return command === undefined ? [] : ['', `  ${colors.dim('again')} ${visible(command)}`];
+}
+
+function field(
+  label: string,
+  text: string,
+  { width, colors }: Style,
+  paint = (line: string) => line,
+): string[] {
+  const lines = wrap(visibleLines(shorten(text, LONGEST)), width - LABEL - 2);
+  return lines.map(
+    (line, index) => `  ${colors.dim(pad(index === 0 ? label : '', LABEL - 2))}  ${paint(line)}`,
+  );
+}
+
+function follows({ follows: found }: Broken, style: Style): string[] {
+  if (found.length === 0) return [];
+  const names = found.map(({ check, rule, by_frame }) => (by_frame ? rule : check));
+  return field(
+    'follows',
+    `${count(found.length, 'other check')} failed for this reason: ${names.join(', ')}`,
+    style,
+  );
+}
+
+function script({ failure: { script: found, reproduction } }: Broken, style: Style): string[] {
+  const hits =
+    reproduction && `fails in ${reproduction.hits} of ${count(reproduction.runs, 'run')}`;
+  if (found === undefined) return hits ? ['', ...field('repeated', hits, style)] : [];
+  const lines = scriptLines(found).flatMap((line) => wrap(visible(line), style.width - 4));
+  const shown = lines.slice(0, SCRIPT_LINES);
+  const rest = lines.length - shown.length;
+  return [
+    '',
+    `  ${style.colors.bold('smallest script')}${hits ? style.colors.dim(`, ${hits}`) : ''}`,
+    ...shown.map((line) => `    ${line}`),
+    ...(rest > 0 ? [`    … ${count(rest, 'more line')}`] : []),
+  ];
+}
+
+/** A script as JSON with one operation a line, which is how it is read. */
+export function scriptLines(script: unknown): string[] {
+  if (
+    typeof script !== 'object' ||
+    script === null ||
+    !('ops' in script) ||
+    !Array.isArray(script.ops)
+  ) {
+    return JSON.stringify(script, null, 2).split('\n');
+  }
+  const { ops, ...rest } = script as { ops: unknown[] };
+  const head = JSON.stringify(rest).slice(1, -1);
+  const last = ops.length - 1;
+  return [
+    `{ ${head}${head === '' ? '' : ', '}"ops": [`,
+    ...ops.map((op, index) => `  ${JSON.stringify(op)}${index < last ? ',' : ''}`),
+    '] }',
+  ];
+}
+
+function since({ reason, expires }: { reason: string; expires?: string }): string {
+  return expires === undefined ? reason : `${reason} (until ${expires})`;
+}
+
+function section(lines: string[]): string[] {
+  return lines.length === 0 ? [] : ['', ...lines];
+}

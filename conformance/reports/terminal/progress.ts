@@ -1,0 +1,141 @@
+import type { CheckEnd } from '#conformance/harness/events.js';
+import { counted, type Outcome, outcomeOf, outcomes } from '../outcome.js';
+import { duration, pad } from '../text.js';
+import type { Screen, Style } from './style.js';
+
+interface Chapter {
+  name: string;
+  total: number;
+  counts: Map<Outcome, number>;
+  done: number;
+  started: number | undefined;
+  running: Set<string>;
+}
+
+const REDRAW_MS = 80;
+
+/** One line per chapter while a run goes on: redrawn on a terminal, written once when complete elsewhere. */
+export class Progress {
+  readonly #chapters = new Map<string, Chapter>();
+  readonly #screen: Screen;
+  readonly #style: Style;
+  readonly #now: () => number;
+  #drawn = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    screen: Screen,
+    style: Style,
+    checks: readonly string[],
+    now = () => performance.now(),
+  ) {
+    this.#screen = screen;
+    this.#style = style;
+    this.#now = now;
+    for (const check of checks) this.#chapter(chapterOf(check)).total += 1;
+  }
+
+  start(check: string): void {
+    const chapter = this.#chapter(chapterOf(check));
+    chapter.started ??= this.#now();
+    chapter.running.add(check);
+    this.#redrawSoon();
+  }
+
+  end(result: CheckEnd): void {
+    const chapter = this.#chapter(chapterOf(result.check));
+    chapter.started ??= this.#now() - result.duration_ms;
+    chapter.running.delete(result.check);
+    chapter.done += 1;
+    const outcome = outcomeOf(result);
+    chapter.counts.set(outcome, (chapter.counts.get(outcome) ?? 0) + 1);
+    if (chapter.done === chapter.total) this.print(this.#line(chapter));
+    else this.#redrawSoon();
+  }
+
+  /** Writes a line that stays, above the lines that are redrawn. */
+  print(line: string): void {
+    this.#erase();
+    this.#screen.write(`${line}\n`);
+    this.#draw();
+  }
+
+  /** Removes what was redrawn and writes a line for each chapter that was cut short. */
+  finish(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#erase();
+    for (const chapter of this.#chapters.values()) {
+      if (chapter.done < chapter.total) this.#screen.write(`${this.#line(chapter)}\n`);
+    }
+  }
+
+  #redrawSoon(): void {
+    if (!this.#screen.live || this.#timer) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#erase();
+      this.#draw();
+    }, REDRAW_MS).unref();
+  }
+
+  #erase(): void {
+    if (this.#drawn > 0) this.#screen.write(`\u001b[${this.#drawn}A\u001b[0J`);
+    this.#drawn = 0;
+  }
+
+  #draw(): void {
+    if (!this.#screen.live) return;
+    const running = [...this.#chapters.values()].filter(
+      ({ started, done, total }) => started !== undefined && done < total,
+    );
+    const shown = running.slice(0, Math.max(1, this.#screen.rows - 4));
+    for (const chapter of shown) this.#screen.write(`${this.#line(chapter)}\n`);
+    this.#drawn = shown.length;
+  }
+
+  #line(chapter: Chapter): string {
+    const { colors, width } = this.#style;
+    const { name, total, done, counts, started, running } = chapter;
+    const complete = done === total;
+    const parts = (Object.keys(outcomes) as Outcome[]).flatMap((each) => {
+      const number = counts.get(each);
+      return number === undefined ? [] : [counted(each, number)];
+    });
+    const what = complete
+      ? parts.join(', ')
+      : [`${done} of ${total}`, ...parts.slice(0, 2), ...running].join(', ');
+    const time = started === undefined ? '' : duration(this.#now() - started);
+    return `  ${this.#mark(chapter)} ${pad(name, 15)}${pad(what, width - 31)} ${colors.dim(time.padStart(10))}`;
+  }
+
+  #mark({ counts, done, total }: Chapter): string {
+    const { colors } = this.#style;
+    if (counts.has('fail')) return colors.red('✗');
+    if (done < total) return colors.cyan('•');
+    return counts.has('inconclusive') || counts.has('vacuous')
+      ? colors.yellow('?')
+      : colors.green('✓');
+  }
+
+  #chapter(name: string): Chapter {
+    let chapter = this.#chapters.get(name);
+    if (!chapter) {
+      chapter = {
+        name,
+        total: 0,
+        counts: new Map(),
+        done: 0,
+        started: undefined,
+        running: new Set(),
+      };
+      this.#chapters.set(name, chapter);
+    }
+    return chapter;
+  }
+}
+
+// A rule's id begins with its chapter, which is one word.
+function chapterOf(check: string): string {
+  return check.split('-')[0] ?? check;
+}
