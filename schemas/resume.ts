@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { as, Count, closed, event, open, Room, Seq } from './envelope.js';
+import { as, Count, closed, event, Id, open, Room, Seq } from './envelope.js';
 
 export const Epoch = as(Id, 'Names one unbroken run of `seq`.');
 
