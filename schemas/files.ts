@@ -1,34 +1,49 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { emitJson } from './emit.js';
+import { type Bundle, vectors } from './vectors.js';
 
-/** The content that every file of `schemas/json` has to have, by file name. */
-export function emitted(): Map<string, string> {
-  return new Map(
-    [...emitJson()].map(([name, content]) => [name, `${JSON.stringify(content, null, 2)}\n`]),
-  );
+/** The content that every generated file has to have, by its path below `schemas`. */
+export function generated(root: string): Map<string, string> {
+  const json = emitJson();
+  const files = new Map([...json].map(([name, content]) => [`json/${name}`, text(content)]));
+  const bundle = json.get('bundle.json') as Bundle;
+  for (const [schema, { reject }] of vectors(bundle, join(root, 'examples')))
+    for (const [name, vector] of reject)
+      files.set(`examples/${schema}/reject/${name}`, text(vector));
+  return files;
 }
 
-/** Names the files of a folder that are missing, differ or do not belong there. */
-export function stale(folder: string): string[] {
-  const wanted = emitted();
-  const present = existsSync(folder) ? readdirSync(folder) : [];
-  const differs = [...wanted.keys()].filter(
-    (name) =>
-      !present.includes(name) || readFileSync(join(folder, name), 'utf8') !== wanted.get(name),
-  );
-  return [...differs, ...present.filter((name) => !wanted.has(name))].sort();
+const text = (content: unknown) => `${JSON.stringify(content, null, 2)}\n`;
+
+/** Names the generated files that are missing, differ or do not belong there. */
+export function stale(root: string, wanted = generated(root)): string[] {
+  const differs = [...wanted].filter(([path, content]) => {
+    const file = join(root, path);
+    return !existsSync(file) || readFileSync(file, 'utf8') !== content;
+  });
+  const orphans = present(root).filter((path) => !wanted.has(path));
+  return [...differs.map(([path]) => path), ...orphans].sort();
 }
 
-/** Brings a folder up to date; returns the names of the files that it changed. */
-export function update(folder: string): string[] {
-  const wanted = emitted();
-  const names = stale(folder);
-  mkdirSync(folder, { recursive: true });
-  for (const name of names) {
-    const content = wanted.get(name);
-    if (content === undefined) rmSync(join(folder, name));
-    else writeFileSync(join(folder, name), content);
+function present(root: string): string[] {
+  const list = (folder: string) =>
+    existsSync(join(root, folder))
+      ? readdirSync(join(root, folder)).map((name) => `${folder}/${name}`)
+      : [];
+  const schemas = list('examples').filter((path) => !path.endsWith('/conversations'));
+  return [...list('json'), ...schemas.flatMap((path) => list(`${path}/reject`))];
+}
+
+/** Brings the generated files up to date; returns the paths of those that it changed. */
+export function update(root: string): string[] {
+  const wanted = generated(root);
+  const paths = stale(root, wanted);
+  for (const path of paths) {
+    const content = wanted.get(path);
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    if (content === undefined) rmSync(join(root, path));
+    else writeFileSync(join(root, path), content);
   }
-  return names;
+  return paths;
 }

@@ -1,14 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { stale, update } from './files.js';
 
-// npx tsx schemas/main.ts [--check]: brings schemas/json up to date, or names the stale files.
-const folder = fileURLToPath(new URL('json', import.meta.url));
+// npx tsx schemas/main.ts [--check]: brings the generated files up to date, or names the stale ones.
+const root = fileURLToPath(new URL('.', import.meta.url));
 const check = process.argv.includes('--check');
-const names = check ? stale(folder) : update(folder);
-for (const name of names)
+const paths = check ? stale(root) : update(root);
+for (const path of paths)
   console.log(
-    check
-      ? `stale: schemas/json/${name} (run npx tsx schemas/main.ts)`
-      : `wrote schemas/json/${name}`,
+    check ? `stale: schemas/${path} (run npx tsx schemas/main.ts)` : `wrote schemas/${path}`,
   );
-if (check && names.length > 0) process.exitCode = 1;
+if (check && paths.length > 0) process.exitCode = 1;

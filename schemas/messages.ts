@@ -14,10 +14,11 @@ export const pongEvent = event('pong', 'Answers a `ping` with the same `data`.',
   data: Payload,
 });
 
-const retryable = errors.filter((row) => row.retryable).map((row) => row.code);
+const codes = (retryable: boolean) =>
+  errors.filter((row) => row.retryable === retryable).map((row) => row.code);
 
-const when = (codes: readonly string[], consequence: object) => ({
-  if: { type: 'object', properties: { code: { enum: [...codes] } } },
+const when = (some: readonly string[], consequence: object) => ({
+  if: { type: 'object', properties: { code: { enum: [...some] } }, required: ['code'] },
   // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
   then: { type: 'object', ...consequence },
 });
@@ -54,10 +55,8 @@ export const errorEvent = event('error', 'A request or frame was refused; nothin
     },
     {
       allOf: [
-        {
-          ...when(retryable, { properties: { retryable: { const: true } } }),
-          else: { type: 'object', properties: { retryable: { const: false } } },
-        },
+        when(codes(true), { properties: { retryable: { const: true } } }),
+        when(codes(false), { properties: { retryable: { const: false } } }),
         demands('invalid_payload', 'path'),
         demands('rate_limited', 'bucket', 'limit', 'retry_after_ms'),
       ],

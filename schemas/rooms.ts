@@ -5,7 +5,6 @@ import { Epoch, Since } from './resume.js';
 const Members = Type.Array(User, {
   description: 'Users in the room, at most 1,000.',
   maxItems: 1000,
-  uniqueItems: true,
 });
 const Truncated = Type.Optional(
   Type.Literal(true, { description: 'Present when the room has more members than are listed.' }),

@@ -75,7 +75,14 @@ export function validateEnvelope(message: unknown): Fault | null {
 
 /** Judges a client's message of a type; null when it is valid. */
 export function validateClient(type: ClientType | (string & {}), message: unknown): Fault | null {
-  return validate(`${row(type)}.client` as SchemaName, message, unknownType('client'));
+  return validate(`${row(type)}.client` as SchemaName, withData(message), unknownType('client'));
+}
+
+// An absent `data` equals `{}`: what is missing is then named inside it.
+function withData(message: unknown): unknown {
+  if (typeof message !== 'object' || message === null || Object.hasOwn(message, 'data'))
+    return message;
+  return Array.isArray(message) ? message : { ...message, data: {} };
 }
 
 /** Judges a server's message of a type, other than an `ack`; null when it is valid. */
