@@ -1,4 +1,5 @@
 import type { Broken } from '../broken.js';
+import { scriptLines } from '../script.js';
 import { count, pad, shorten, visible, visibleLines, wrap } from '../text.js';
 import type { Style } from './style.js';
 import { timeline } from './timeline.js';
@@ -71,26 +72,6 @@ function script({ failure: { script: found, reproduction } }: Broken, style: Sty
     `  ${style.colors.bold('smallest script')}${hits ? style.colors.dim(`, ${hits}`) : ''}`,
     ...shown.map((line) => `    ${line}`),
     ...(rest > 0 ? [`    … ${count(rest, 'more line')}`] : []),
-  ];
-}
-
-/** A script as JSON with one operation a line, which is how it is read. */
-export function scriptLines(script: unknown): string[] {
-  if (
-    typeof script !== 'object' ||
-    script === null ||
-    !('ops' in script) ||
-    !Array.isArray(script.ops)
-  ) {
-    return JSON.stringify(script, null, 2).split('\n');
-  }
-  const { ops, ...rest } = script as { ops: unknown[] };
-  const head = JSON.stringify(rest).slice(1, -1);
-  const last = ops.length - 1;
-  return [
-    `{ ${head}${head === '' ? '' : ', '}"ops": [`,
-    ...ops.map((op, index) => `  ${JSON.stringify(op)}${index < last ? ',' : ''}`),
-    '] }',
   ];
 }
 
