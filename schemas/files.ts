@@ -1,16 +1,23 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { asyncapi } from './asyncapi.js';
+import { faultyConversations, print } from './conversations.js';
 import { emitJson } from './emit.js';
 import { type Bundle, vectors } from './vectors.js';
+import { yaml } from './yaml.js';
 
 /** The content that every generated file has to have, by its path below `schemas`. */
 export function generated(root: string): Map<string, string> {
+  const examples = join(root, 'examples');
   const json = emitJson();
   const files = new Map([...json].map(([name, content]) => [`json/${name}`, text(content)]));
+  files.set('json/asyncapi.yaml', yaml(asyncapi(examples)));
   const bundle = json.get('bundle.json') as Bundle;
-  for (const [schema, { reject }] of vectors(bundle, join(root, 'examples')))
+  for (const [schema, { reject }] of vectors(bundle, examples))
     for (const [name, vector] of reject)
       files.set(`examples/${schema}/reject/${name}`, text(vector));
+  for (const [name, conversation] of faultyConversations(examples))
+    files.set(`examples/conversations/reject/${name}`, print(conversation));
   return files;
 }
 
@@ -31,7 +38,7 @@ function present(root: string): string[] {
     existsSync(join(root, folder))
       ? readdirSync(join(root, folder)).map((name) => `${folder}/${name}`)
       : [];
-  const schemas = list('examples').filter((path) => !path.endsWith('/conversations'));
+  const schemas = list('examples').filter((path) => !path.endsWith('.md'));
   return [...list('json'), ...schemas.flatMap((path) => list(`${path}/reject`))];
 }
 

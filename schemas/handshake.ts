@@ -16,13 +16,10 @@ export const welcome = event(
         },
         { description: 'The server’s software.' },
       ),
-      connection_id: Type.String({
-        description: 'Names this connection in logs.',
-        minLength: 1,
-      }),
+      connection_id: as(Id, 'Names this connection.'),
       user: User,
       features: Type.Array(Type.String({ pattern: '^[a-z][a-z0-9_]*(\\.[a-z0-9_]+)*$' }), {
-        description: 'The profiles that the server speaks.',
+        description: 'The optional profiles that the server speaks.',
         uniqueItems: true,
       }),
       heartbeat: closed(

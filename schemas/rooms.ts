@@ -38,6 +38,7 @@ export const joinAck = ack(
 
 export const joinEvent = event('join', 'A user’s first connection entered the room.', {
   room: Room,
+  from: Type.Optional(as(User, 'The same as `data.user`.')),
   data: closed({ user: User }),
 });
 
@@ -50,6 +51,7 @@ export const leaveAck = ack('No event of the room follows.', closed({}), { room:
 
 export const leaveEvent = event('leave', 'A user’s last connection left the room.', {
   room: Room,
+  from: Type.Optional(as(User, 'The same as `data.user`.')),
   data: closed({
     user: User,
     reason: Type.Enum(['left', 'disconnected', 'removed', 'unauthorized'], {
