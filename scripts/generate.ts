@@ -1,5 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { configSchemaText } from '#conformance/config.schema.js';
+import { reportSchemaText } from '#conformance/reports/report.schema.js';
 import { closeRanges, closes } from '#schemas/closes.js';
 import { errors } from '#schemas/errors.js';
 import { closesTable, errorsTable, fillMarker } from './registries.js';
@@ -20,6 +22,8 @@ export function generate(root: string): Generated[] {
   const requirements = collect(sources, readTombstones(readme));
   const files = [
     { path: 'spec/requirements.json', content: `${JSON.stringify(requirements, null, 2)}\n` },
+    { path: 'conformance/config.schema.json', content: configSchemaText() },
+    { path: 'conformance/reports/report.schema.json', content: reportSchemaText() },
   ];
   for (const [chapter, name, table] of [
     ['errors', 'errors', errorsTable(errors)],

@@ -79,10 +79,10 @@ button:hover { border-color: var(--link); color: var(--link); }
 
 .sequence, .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; background: var(--page); }
 .sequence { padding: .25rem .5rem; }
-.sequence svg { display: block; font: 11px var(--mono); }
+.sequence svg { display: block; font: 12px var(--mono); }
 .sequence text { fill: var(--ink); }
 .sequence .lane { stroke: var(--line); stroke-width: 1.5; } .sequence .lane.server { stroke: var(--soft); stroke-width: 3; }
-.sequence .name { font-weight: 700; font-size: 12px; }
+.sequence .name { font-weight: 700; }
 .sequence .time, .sequence .gap { fill: var(--soft); }
 .sequence .frame line { stroke: var(--received); stroke-width: 1.5; } .sequence .frame path { fill: var(--received); }
 .sequence .sent line { stroke: var(--sent); } .sequence .sent path { fill: var(--sent); }
