@@ -1,9 +1,9 @@
 import Type from 'typebox';
-import { closed, Id, open, Room, Seq, Timestamp, User } from './envelope.js';
+import { closed, exactly, Id, open, Room, Seq, Timestamp, User } from './envelope.js';
 
 const ApplicationType = Type.String({
   description: 'A type of the application.',
-  pattern: '^x\\.[a-z0-9_]+(\\.[a-z0-9_]+)*$',
+  ...exactly('x\\.[a-z0-9_]+(\\.[a-z0-9_]+)*'),
   maxLength: 64,
 });
 const Data = Type.Unsafe<Record<string, unknown>>({

@@ -1,5 +1,15 @@
 import Type from 'typebox';
-import { as, Count, closed, event, Id, Milliseconds, Timestamp, User } from './envelope.js';
+import {
+  as,
+  Count,
+  closed,
+  event,
+  Id,
+  Milliseconds,
+  Timestamp,
+  TypeName,
+  User,
+} from './envelope.js';
 import { Limits } from './limits.js';
 import { Rate } from './rates.js';
 
@@ -18,7 +28,7 @@ export const welcome = event(
       ),
       connection_id: as(Id, 'Names this connection.'),
       user: User,
-      features: Type.Array(Type.String({ pattern: '^[a-z][a-z0-9_]*(\\.[a-z0-9_]+)*$' }), {
+      features: Type.Array(as(TypeName, 'A profile’s token.'), {
         description: 'The optional profiles that the server speaks.',
         uniqueItems: true,
       }),

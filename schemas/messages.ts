@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { as, Count, closed, event, Id, Milliseconds, Room, request } from './envelope.js';
+import { as, Count, closed, event, exactly, Id, Milliseconds, Room, request } from './envelope.js';
 import { errors } from './errors.js';
 
 const Payload = Type.Unsafe<Record<string, unknown>>({
@@ -40,7 +40,7 @@ export const errorEvent = event('error', 'A request or frame was refused; nothin
       ),
       message: Type.String({
         description: 'What was wrong: one line of English, for people.',
-        pattern: '^[^\\n\\r]{1,200}$',
+        ...exactly('[^\\n\\r]{1,200}'),
       }),
       retryable: Type.Boolean({ description: 'Whether the same request may succeed later.' }),
       retry_after_ms: Type.Optional(as(Milliseconds, 'When to try again.')),

@@ -1,11 +1,11 @@
 import Type from 'typebox';
-import { as, Count, closed, Positive, TypeName } from './envelope.js';
+import { as, Count, closed, exactly, Positive, TypeName } from './envelope.js';
 
 export const Rate = closed(
   {
     bucket: Type.String({
       description: 'Name of the bucket.',
-      pattern: '^[a-z0-9_.]{1,64}$',
+      ...exactly('[a-z0-9_.]{1,64}'),
     }),
     types: Type.Array(TypeName, {
       description: 'Message types that share the bucket.',
