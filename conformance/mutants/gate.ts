@@ -1,0 +1,65 @@
+import type { RunEvent, Verdict } from '#conformance/harness/events.js';
+import { runConformance } from '#conformance/harness/run.js';
+import type { Target } from '#conformance/harness/target.js';
+import { launcher } from './launcher.js';
+import type { Mutant } from './mutant.js';
+
+/** What became of one mutant. */
+export interface Outcome {
+  mutant: Mutant;
+  /** Whether a check of the rule that it breaks failed. */
+  killed: boolean;
+  /** Verdicts of the checks that ran, by check. */
+  verdicts: Record<string, Verdict>;
+  /** What the killing check said, or why nothing killed it. */
+  said: string;
+  duration_ms: number;
+}
+
+/** Runs the checks of the rule that a mutant breaks, or all checks, against it. */
+export async function judge(
+  mutant: Mutant,
+  only: readonly string[] = [mutant.rule],
+): Promise<Outcome> {
+  const events: RunEvent[] = [];
+  const started = performance.now();
+  const target: Target = {
+    start: launcher(mutant.parts),
+    ...(mutant.env ? { env: mutant.env } : {}),
+  };
+  await runConformance(target, { only, reporters: [(event) => void events.push(event)] });
+  const ends = events.flatMap((event) => (event.event === 'check_end' ? [event] : []));
+  const own = ends.filter(({ rule }) => rule === mutant.rule);
+  const kill = own.find(({ verdict }) => verdict === 'fail' || verdict === 'warning');
+  return {
+    mutant,
+    killed: kill !== undefined,
+    verdicts: Object.fromEntries(ends.map(({ check, verdict }) => [check, verdict])),
+    said:
+      kill?.failure?.actual ??
+      (own
+        .map(({ check, verdict, reason }) => `${check}: ${verdict}${reason ? ` (${reason})` : ''}`)
+        .join('; ') ||
+        'no check of the rule ran'),
+    duration_ms: Math.round(performance.now() - started),
+  };
+}
+
+/** Judges mutants side by side, `jobs` at a time, and hands on each outcome as it comes. */
+export async function judgeAll(
+  mutants: readonly Mutant[],
+  jobs: number,
+  tell: (outcome: Outcome) => void,
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const queue = [...mutants];
+  const work = async () => {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const outcome = await judge(next);
+      outcomes.push(outcome);
+      tell(outcome);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
+  return outcomes;
+}

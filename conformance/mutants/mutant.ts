@@ -1,0 +1,28 @@
+import type { Overrides } from '#conformance/harness/contract.js';
+import type { RuleId } from '#conformance/harness/requirements.js';
+import type { Parts, PartsOverrides } from '#server/parts.js';
+
+/** The reference server with one thing wrong, and the rule that it breaks by that. */
+export interface Mutant {
+  /** What the fault is called: words joined by `-`, unique. */
+  name: string;
+  /** The rule that it breaks: a check of this rule has to fail. */
+  rule: RuleId;
+  /** What is wrong, in one sentence. */
+  fault: string;
+  /** Contract variables that the fault needs, on top of the defaults. */
+  env?: Overrides;
+  /** The decisions that are taken wrongly, made from the right ones. */
+  parts: (right: Parts) => PartsOverrides;
+}
+
+/** Makes a mutant of a rule. */
+export function mutant(
+  rule: RuleId,
+  name: string,
+  fault: string,
+  parts: Mutant['parts'],
+  env?: Overrides,
+): Mutant {
+  return { rule, name, fault, parts, ...(env ? { env } : {}) };
+}
