@@ -7,7 +7,7 @@ import { type Bundle, vectors } from './vectors.js';
 import { yaml } from './yaml.js';
 
 /** The content that every generated file has to have, by its path below `schemas`. */
-export function generated(root: string): Map<string, string> {
+function generated(root: string): Map<string, string> {
   const examples = join(root, 'examples');
   const json = emitJson();
   const files = new Map([...json].map(([name, content]) => [`json/${name}`, text(content)]));

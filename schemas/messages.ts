@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { demands, given } from './conditions.js';
 import { as, Count, closed, event, exactly, Id, Milliseconds, Room, request } from './envelope.js';
 import { errors } from './errors.js';
 
@@ -16,18 +17,6 @@ export const pongEvent = event('pong', 'Answers a `ping` with the same `data`.',
 
 const codes = (retryable: boolean) =>
   errors.filter((row) => row.retryable === retryable).map((row) => row.code);
-
-const when = (some: readonly string[], consequence: object) => ({
-  if: { type: 'object', properties: { code: { enum: [...some] } }, required: ['code'] },
-  // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
-  then: { type: 'object', ...consequence },
-});
-
-const demands = (code: string, ...members: string[]) =>
-  when([code], {
-    properties: Object.fromEntries(members.map((member) => [member, true])),
-    required: members,
-  });
 
 export const errorEvent = event('error', 'A request or frame was refused; nothing happened.', {
   ref: Type.Optional(Id),
@@ -55,10 +44,10 @@ export const errorEvent = event('error', 'A request or frame was refused; nothin
     },
     {
       allOf: [
-        when(codes(true), { properties: { retryable: { const: true } } }),
-        when(codes(false), { properties: { retryable: { const: false } } }),
-        demands('invalid_payload', 'path'),
-        demands('rate_limited', 'bucket', 'limit', 'retry_after_ms'),
+        given({ code: { enum: codes(true) } }, { properties: { retryable: { const: true } } }),
+        given({ code: { enum: codes(false) } }, { properties: { retryable: { const: false } } }),
+        demands({ code: { const: 'invalid_payload' } }, 'path'),
+        demands({ code: { const: 'rate_limited' } }, 'bucket', 'limit', 'retry_after_ms'),
       ],
     },
   ),

@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { demands } from './conditions.js';
 import { ack, as, Count, closed, event, open, Positive, Room, request, User } from './envelope.js';
 import { Epoch, Since } from './resume.js';
 
@@ -22,17 +23,22 @@ export const joinRequest = request(
 
 export const joinAck = ack(
   'The room as it is when the connection enters it; its events follow.',
-  closed({
-    members: Members,
-    count: MemberCount,
-    truncated: Truncated,
-    seq: as(Count, 'The last `seq` of the room; 0: none yet.'),
-    epoch: Epoch,
-    recovered: Type.Optional(
-      Type.Boolean({ description: 'Whether all that was missed since `since` is replayed.' }),
-    ),
-    replayed: Type.Optional(as(Count, 'How many events are replayed.')),
-  }),
+  closed(
+    {
+      members: Members,
+      count: MemberCount,
+      truncated: Truncated,
+      seq: as(Count, 'The last `seq` of the room; 0: none yet.'),
+      epoch: Epoch,
+      recovered: Type.Optional(
+        Type.Boolean({ description: 'Whether all that was missed since `since` is replayed.' }),
+      ),
+      replayed: Type.Optional(as(Count, 'How many events are replayed; 0 unless recovered.')),
+    },
+    {
+      allOf: [demands({ recovered: true }, 'replayed'), demands({ replayed: true }, 'recovered')],
+    },
+  ),
   { room: Room },
 );
 

@@ -80,6 +80,27 @@ const contradictions: readonly {
     path: '/data/message',
     data: { message: 'x'.repeat(201) },
   },
+  ...[
+    ['full', 'resume', 'the feature resume'],
+    ['full', 'dedup_window_ms', 'the feature resume'],
+    ['session', 'session_revocation_ms', 'the feature session'],
+    ['full', 'presence_ttl_ms', 'an instance'],
+  ].map(([from = '', member = '', cause]) => ({
+    schema: 'welcome.server',
+    from,
+    name: `without-${member}`,
+    fault: `/data/${member} is missing beside ${cause}`,
+    path: `/data/${member}`,
+    data: { [member]: undefined },
+  })),
+  ...['recovered', 'replayed'].map((member) => ({
+    schema: 'ack.join.server',
+    from: 'recovered',
+    name: `without-${member}`,
+    fault: `/data/${member} is missing where a recovery is told`,
+    path: `/data/${member}`,
+    data: { [member]: undefined },
+  })),
   {
     schema: 'welcome.server',
     from: 'core',
