@@ -3,7 +3,6 @@
 import math
 import re
 import time
-import unicodedata
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -14,6 +13,12 @@ import config
 COMPACT_JWS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 MAX_TOKEN_BYTES = 8_192
 MAX_SUB_BYTES = 255
+# Control characters, and unpaired surrogates, which have no bytes in UTF-8.
+FORBIDDEN_IN_SUB = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([^\s/?#@:\[\]]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
+DEFAULT_PORTS = {"http": "80", "ws": "80", "https": "443", "wss": "443"}
+# No timestamp can hold what comes after the year 9999.
+LAST_SECOND = 253_402_300_799
 # Expiry is judged last and by hand: only a token that fails nothing else is `token_expired`.
 SIGNATURE_ONLY = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}
 
@@ -33,8 +38,9 @@ class Identity:
 
     user: str
     method: str
-    expires_at: float | None
-    rooms: frozenset[str] | None
+    expires_at: float | None = None
+    rooms: frozenset[str] | None = None
+    session: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,24 @@ class Credentials:
     def only_session(self) -> bool:
         """Whether a cookie, which browsers send unasked, is all there is."""
         return bool(self.sessions) and not self.tokens
+
+
+def _origin(value: str) -> tuple[str, str, str] | None:
+    match = ORIGIN.fullmatch(value)
+    if match is None:
+        return None
+    scheme, host, port = match.groups()
+    return scheme, host, port or DEFAULT_PORTS.get(scheme, "")
+
+
+ALLOWED_ORIGINS = frozenset(map(_origin, config.ALLOWED_ORIGINS)) - {None}
+# Sessions that were logged out of.
+revoked: set[str] = set()
+
+
+def origin_allowed(value: str) -> bool:
+    """Whether an `Origin` has the scheme, the host and the port of an allowed one."""
+    return _origin(value) in ALLOWED_ORIGINS
 
 
 def credentials(query: str, authorizations: list[str], cookies: list[str]) -> Credentials:
@@ -67,18 +91,19 @@ def credentials(query: str, authorizations: list[str], cookies: list[str]) -> Cr
 
 
 def authenticate(given: Credentials) -> Identity:
-    """The identity behind the credentials; raises Refused. A token goes before a session, and never falls back to it."""
+    """The identity behind them; raises Refused. A token goes before a session, and never falls back to it."""
     if len(given.tokens) > 1:
         raise Refused(4001, "credentials_conflict")
     if given.tokens:
         return verify_token(given.tokens[0])
     if len(given.sessions) > 1:
         raise Refused(4003, "session_ambiguous")
-    if given.sessions:
-        user = config.SESSIONS.get(next(iter(given.sessions)))
-        if user is None:
+    for session in given.sessions:
+        if session in revoked:
+            raise Refused(4003, "session_revoked")
+        if session not in config.SESSIONS:
             raise Refused(4003, "session_invalid")
-        return Identity(user, "session", None, None)
+        return Identity(config.SESSIONS[session], "session", session=session)
     raise Refused(4001, "token_missing")
 
 
@@ -99,7 +124,7 @@ def verify_token(token: str) -> Identity:
     if not all((_sub(claims), _audience(claims), _issuer(claims), _rooms(claims), _not_before(claims))):
         raise invalid
     expires_at = claims.get("exp")
-    if not _number(expires_at):
+    if not _number(expires_at) or expires_at > LAST_SECOND:
         raise invalid
     if time.time() >= expires_at + config.TOKEN_LEEWAY_S:
         raise Refused(4001, "token_expired")
@@ -115,9 +140,7 @@ def _sub(claims: dict) -> bool:
     sub = claims.get("sub")
     if not isinstance(sub, str) or sub == "":
         return False
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in sub):
-        return False
-    return len(sub.encode()) <= MAX_SUB_BYTES
+    return not FORBIDDEN_IN_SUB.search(sub) and len(sub.encode()) <= MAX_SUB_BYTES
 
 
 def _audience(claims: dict) -> bool:

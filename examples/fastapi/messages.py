@@ -42,11 +42,7 @@ class Frame(NamedTuple):
 
 def timestamp(seconds: float | None = None) -> str:
     """The given time, or now, as the protocol writes it."""
-    if seconds is None:
-        moment = datetime.now(timezone.utc)
-    else:
-        # Python's years end with 9999, and so do timestamps.
-        moment = datetime.fromtimestamp(min(seconds, 253_402_300_799), timezone.utc)
+    moment = datetime.now(timezone.utc) if seconds is None else datetime.fromtimestamp(seconds, timezone.utc)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

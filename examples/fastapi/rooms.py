@@ -1,5 +1,7 @@
 """Rooms: who is in them, who is typing, and what everybody is told."""
 
+from __future__ import annotations
+
 import asyncio
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -8,7 +10,7 @@ import config
 from messages import Frame, frame
 
 if TYPE_CHECKING:
-    from server import Connection
+    from connection import Connection
 
 MAX_LISTED = 1_000
 
@@ -57,11 +59,11 @@ class Rooms:
     def __init__(self) -> None:
         self.rooms: dict[str, Room] = {}
 
-    def get(self, connection: "Connection", name: str) -> Room | None:
+    def get(self, connection: Connection, name: str) -> Room | None:
         """The room, if the connection is in it."""
         return self.rooms[name] if name in connection.rooms else None
 
-    def join(self, connection: "Connection", name: str) -> tuple[dict[str, Any], Frame | None]:
+    def join(self, connection: Connection, name: str) -> tuple[dict[str, Any], Frame | None]:
         """Lets a connection in. Returns the `ack`, and what the others are to hear once it is sent."""
         room = self.rooms.setdefault(name, Room(name))
         first = connection.user not in room.members
@@ -70,7 +72,7 @@ class Rooms:
         event = frame("join", {"user": connection.user}, room=name) if first else None
         return {**room.listing(), "seq": room.seq, "epoch": room.epoch}, event
 
-    def leave(self, connection: "Connection", name: str, reason: str, silent: bool = False) -> None:
+    def leave(self, connection: Connection, name: str, reason: str, silent: bool = False) -> None:
         """Takes a connection out, and tells the others when it was the last one of its user."""
         if name not in connection.rooms:
             return
@@ -91,7 +93,7 @@ class Rooms:
         if not room.members:
             del self.rooms[name]
 
-    def chat(self, connection: "Connection", name: str, data: dict[str, Any]) -> dict[str, Any]:
+    def chat(self, connection: Connection, name: str, data: dict[str, Any]) -> dict[str, Any]:
         """Numbers a text, queues it for every member, and returns the `ack`."""
         room = self.rooms[name]
         if connection.user in room.typing:
