@@ -1,0 +1,5 @@
+import type { Check } from '#conformance/harness/check.js';
+import { rooms } from './rooms.js';
+
+/** Every check, chapter by chapter. */
+export const checks: readonly Check[] = [...rooms];

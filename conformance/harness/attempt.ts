@@ -1,0 +1,81 @@
+import type { Check } from './check.js';
+import { Journal } from './journal.js';
+import type { Instance } from './process.js';
+import { Stage, type StageRun } from './stage.js';
+import { Inconclusive, NotExercised, TargetError, Vacuous, Violation } from './verdict.js';
+
+/** What one attempt at a check came to. */
+export type Attempt = { stage: Stage; duration: number } & (
+  | { result: 'pass' }
+  | { result: 'violation'; violation: Violation }
+  | { result: 'inconclusive' | 'vacuous' | 'not_exercised'; reason: string }
+  | { result: 'bug'; error: unknown }
+);
+
+// A check that has not ended by then waits for something that the harness does not watch: our own mistake.
+const LONGEST_MS = 240_000;
+
+/** Runs a check once; never throws. `begun` is told the stage while it runs. */
+export async function attempt(
+  check: Check,
+  run: StageRun,
+  {
+    nonce,
+    final,
+    lasts,
+    begun,
+  }: { nonce: string; final: boolean; lasts: number; begun: (stage: Stage) => void },
+): Promise<Attempt> {
+  const start = performance.now();
+  let own: Instance | undefined;
+  const journal = new Journal();
+  let stage = new Stage(run, journal, nonce, final);
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    if (check.options.instance) {
+      if (!run.target.launch) throw new NotExercised('the runner does not own the start command');
+      own = await run.target.launch(check.options.instance);
+      stage = new Stage(run, journal, nonce, final, own);
+    }
+    begun(stage);
+    const tooLong = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new Error(`the check ${check.id} did not end by itself`)),
+        LONGEST_MS + 2 * lasts,
+      );
+    });
+    await Promise.race([check.run(stage), tooLong]);
+    if (stage.bugs.length > 0) throw stage.bugs[0];
+    return { result: 'pass', stage, duration: performance.now() - start };
+  } catch (error) {
+    return { ...classify(error, stage), stage, duration: performance.now() - start };
+  } finally {
+    clearTimeout(timer);
+    stage.end();
+    await own?.stop();
+  }
+}
+
+type Classified =
+  | { result: 'violation'; violation: Violation }
+  | { result: 'inconclusive' | 'vacuous' | 'not_exercised'; reason: string }
+  | { result: 'bug'; error: unknown };
+
+function classify(error: unknown, stage: Stage): Classified {
+  if (error instanceof Violation) return { result: 'violation', violation: error };
+  if (error instanceof Inconclusive) return { result: 'inconclusive', reason: error.message };
+  if (error instanceof Vacuous) return { result: 'vacuous', reason: error.message };
+  if (error instanceof NotExercised) return { result: 'not_exercised', reason: error.message };
+  if (error instanceof TargetError) return { result: 'inconclusive', reason: error.message };
+  // A check trusts that what it reads has the type of its schema; where that was not so, the server is at fault.
+  const [finding] = stage.findings;
+  if (finding && error instanceof TypeError)
+    return {
+      result: 'violation',
+      violation: new Violation(
+        { expected: finding.expected, actual: finding.actual },
+        finding.rule,
+      ),
+    };
+  return { result: 'bug', error };
+}

@@ -1,0 +1,82 @@
+import { opcodes } from './frames.js';
+import type { RequestInit } from './handshake.js';
+import { TICK_MS, type Canary as Watched } from './watchdog.js';
+import { Wire } from './wire.js';
+
+const RETRY_MS = 500;
+const FIRST_PONG_MS = 3_000;
+
+/** A connection of its own that exchanges WebSocket Pings with the target, to tell a busy machine from a mute server. */
+export class Canary implements Watched {
+  readonly #url: URL;
+  readonly #request: () => RequestInit;
+  #wire: Wire | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+  #count = 0;
+  #lastPong = performance.now();
+  #works = false;
+
+  /** `request` is asked for the opening handshake of each connection. */
+  constructor(url: URL, request: () => RequestInit) {
+    this.#url = url;
+    this.#request = request;
+  }
+
+  get roundTrips(): number | undefined {
+    return this.#works ? this.#count : undefined;
+  }
+
+  get silentFor(): number {
+    return performance.now() - this.#lastPong;
+  }
+
+  /** Connects; true when the target answers Pings, within 3 s. */
+  async start(): Promise<boolean> {
+    const end = performance.now() + FIRST_PONG_MS;
+    this.#connect();
+    while (this.#count === 0 && performance.now() < end)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    this.#works = this.#count > 0;
+    if (!this.#works) this.stop();
+    return this.#works;
+  }
+
+  /** Ends the connection for good. */
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#wire?.destroy('the run is over');
+  }
+
+  #connect(): void {
+    if (this.#stopped) return;
+    let sentAt = 0;
+    const ping = () => {
+      sentAt = performance.now();
+      wire.send({ opcode: opcodes.ping, payload: 'canary' });
+    };
+    const wire = new Wire(this.#url, this.#request(), {
+      response: ({ status }) => status === 101 && ping(),
+      frame: () => {},
+      unit: (unit) => {
+        if (unit.kind === 'ping') wire.send({ opcode: opcodes.pong, payload: unit.payload });
+        if (unit.kind === 'close') wire.close();
+        if (unit.kind !== 'pong' || unit.payload.toString() !== 'canary') return;
+        this.#count += 1;
+        this.#lastPong = performance.now();
+        clearTimeout(this.#timer);
+        // Twice a tick, so that on a quiet machine each tick sees at least one round trip.
+        this.#timer = setTimeout(ping, Math.max(0, TICK_MS / 2 - (this.#lastPong - sentAt)));
+      },
+      close: () => {
+        clearTimeout(this.#timer);
+        if (!this.#stopped) this.#timer = setTimeout(() => this.#connect(), RETRY_MS);
+      },
+      end: () => {},
+      fault: () => {},
+    });
+    this.#wire?.destroy('the canary reconnects');
+    this.#wire = wire;
+  }
+}

@@ -1,0 +1,59 @@
+import { describe, type Message, matches, type Received } from './message.js';
+
+/** What to look for in a message: members that it has to have, or a function that decides. */
+export type Match = Readonly<Record<string, unknown>> | ((message: Message) => boolean);
+
+/** Everything one connection received, in order, and what of it no check has asked for yet. */
+export class Inbox {
+  /** Every message, consumed or not, in order of arrival. */
+  readonly all: Received[] = [];
+  #pending: Received[] = [];
+  readonly #ignored: ((message: Message) => boolean)[] = [];
+
+  /** Adds a message, unless one like it was to be ignored: then it counts as consumed. */
+  add(received: Received): void {
+    this.all.push(received);
+    const index = this.#ignored.findIndex((each) => each(received.message));
+    if (index < 0) this.#pending.push(received);
+    else this.#ignored.splice(index, 1);
+  }
+
+  /** Consumes the next message like this, also one that is still to come. */
+  ignoreOne(matching: (message: Message) => boolean): void {
+    const index = this.#pending.findIndex(({ message }) => matching(message));
+    if (index < 0) this.#ignored.push(matching);
+    else this.#pending.splice(index, 1);
+  }
+
+  /** Takes the first unconsumed message like this. */
+  take(matching: (message: Message) => boolean): Message | undefined {
+    const index = this.#pending.findIndex(({ message }) => matching(message));
+    return index < 0 ? undefined : this.#pending.splice(index, 1)[0]?.message;
+  }
+
+  /** Unconsumed messages, in order. */
+  pending(): Message[] {
+    return this.#pending.map(({ message }) => message);
+  }
+
+  /** What is unconsumed, in words. */
+  summary(): string {
+    const waiting = this.pending();
+    if (waiting.length === 0) return 'nothing else';
+    const shown = waiting.slice(0, 8).map(describe).join('; ');
+    return waiting.length > 8 ? `${shown}; and ${waiting.length - 8} more` : shown;
+  }
+}
+
+/** Turns a type and a match into one predicate; type `*` is any. */
+export function predicate(type: string, match: Match = {}): (message: Message) => boolean {
+  const fits = typeof match === 'function' ? match : (message: Message) => matches(message, match);
+  return (message) => (type === '*' || message.type === type) && fits(message);
+}
+
+/** A match in words, for failure texts. */
+export function wording(type: string, match: Match = {}): string {
+  const name = type === '*' ? 'a message' : `a ${type}`;
+  if (typeof match === 'function' || Object.keys(match).length === 0) return name;
+  return `${name} with ${JSON.stringify(match)}`;
+}

@@ -1,0 +1,137 @@
+import type { Check, Need } from './check.js';
+import { excluded } from './excluded.js';
+import { requirement } from './requirements.js';
+import type { RunningTarget } from './target.js';
+import type { Welcome } from './welcome.js';
+
+/** What will be run, in which order, and what will not, with the reasons. */
+export interface Plan {
+  /** Side by side, in this order. */
+  together: Check[];
+  /** One at a time, after all others. */
+  alone: Check[];
+  notExercised: { check: Check; reason: string }[];
+  /** Rules that nobody can see from outside. */
+  excluded: { rule: string; reason: string }[];
+  /** What the announced numbers make of the longest waits, in milliseconds. */
+  expectedMs: number;
+}
+
+const STARTUP_MS = 500;
+const EACH_MS = 15;
+
+/** Sorts checks by what the target announces and what the runner knows of it. */
+export function plan(
+  checks: readonly Check[],
+  target: RunningTarget,
+  welcome: Welcome | undefined,
+  rules: (rule: string) => boolean,
+): Plan {
+  const notExercised: Plan['notExercised'] = [];
+  const runnable: Check[] = [];
+  for (const check of checks) {
+    const reason = missing(check, target, welcome);
+    if (reason === undefined) runnable.push(check);
+    else notExercised.push({ check, reason });
+  }
+  const alone = runnable.filter(({ options }) => options.alone);
+  const rest = runnable.filter(({ options }) => !options.alone);
+  // What lasts longest starts first.
+  const first = (check: Check) =>
+    check.options.timers === true || check.options.instance !== undefined;
+  const lasting = (list: readonly Check[]) =>
+    list
+      .map(({ options }) => (welcome && options.takes ? options.takes(welcome) : 0))
+      .filter(Number.isFinite);
+  return {
+    together: [...rest.filter(first), ...rest.filter((check) => !first(check))],
+    alone,
+    notExercised,
+    excluded: Object.entries(excluded)
+      .filter(([rule]) => rules(rule))
+      .map(([rule, reason]) => ({ rule, reason })),
+    expectedMs: Math.round(
+      STARTUP_MS +
+        Math.max(0, ...lasting(rest)) +
+        lasting(alone).reduce((sum, each) => sum + each, 0) +
+        EACH_MS * runnable.length,
+    ),
+  };
+}
+
+function missing(
+  check: Check,
+  target: RunningTarget,
+  welcome: Welcome | undefined,
+): string | undefined {
+  const { options, rule } = check;
+  if (target.plain)
+    return options.plain
+      ? need(options.needs ?? [], target)
+      : 'the target is tested for the transport only';
+  const { profile } = requirement(rule);
+  return (
+    profileMissing(profile, target, welcome) ??
+    (options.instance && !target.launch
+      ? 'the runner does not own the start command'
+      : undefined) ??
+    need(options.needs ?? [], target)
+  );
+}
+
+function profileMissing(
+  profile: string,
+  target: RunningTarget,
+  welcome: Welcome | undefined,
+): string | undefined {
+  switch (profile) {
+    case 'core':
+    case 'transport':
+      return undefined;
+    case 'cluster':
+      return target.urls.length > 1 ? undefined : 'the target is a single instance';
+    case 'logs':
+      return target.logs ? undefined : "the target's log cannot be read";
+    case 'client':
+      return 'the target is a server';
+    default:
+      if (!welcome) return undefined;
+      return welcome.features.includes(profile) ? undefined : `\`${profile}\` is not announced`;
+  }
+}
+
+function need(needs: readonly Need[], target: RunningTarget): string | undefined {
+  for (const each of needs) {
+    const reason = lacks(each, target);
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
+function lacks(each: Need, target: RunningTarget): string | undefined {
+  const { minter } = target;
+  const name = each.startsWith('control:') ? each.slice('control:'.length) : undefined;
+  if (name !== undefined)
+    return Object.hasOwn(target.control, name)
+      ? undefined
+      : `the target has no control command '${name}'`;
+  const table: Record<string, [has: boolean, reason: string]> = {
+    start: [target.launch !== undefined, 'the runner does not own the start command'],
+    session: [target.sessions.length > 0, 'no session cookie is configured'],
+    asymmetric_key: [
+      minter !== undefined && minter.config.algorithm !== 'HS256',
+      'the target verifies tokens with a shared secret',
+    ],
+    shared_secret: [
+      minter?.config.algorithm === 'HS256',
+      'the target verifies tokens with a public key',
+    ],
+    issuer: [minter?.config.issuer !== undefined, 'no issuer is configured'],
+    audience: [minter?.config.audience !== undefined, 'no audience is configured'],
+    origins: [target.origins.length > 0, 'no allowed origin is configured'],
+    two_instances: [target.urls.length > 1, 'the target is a single instance'],
+    logs: [target.logs, "the target's log cannot be read"],
+  };
+  const [has, reason] = table[each] ?? [false, `nothing is known of '${each}'`];
+  return has ? undefined : reason;
+}

@@ -1,0 +1,177 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import net from 'node:net';
+import type { Env } from './contract.js';
+import { TargetError } from './verdict.js';
+
+/** One running server, however it was started. */
+export interface Instance {
+  /** Its WebSocket endpoint. */
+  readonly url: string;
+  /** Sends a signal, SIGTERM unless another is named, and does not wait. */
+  signal(signal?: NodeJS.Signals): void;
+  /** Resolves when it has ended; the status is null after a signal that it did not handle. */
+  readonly exited: Promise<{ status: number | null; signal: string | null }>;
+  /** Ends it: SIGTERM, and SIGKILL when that does not help. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
+  /** What it has printed, the last 64 KiB of each stream. */
+  readonly output: { stdout: string; stderr: string };
+  /** Whether it still runs. */
+  readonly running: boolean;
+  /** Control commands that only this instance has, by name. */
+  readonly control?: Readonly<Record<string, (input: unknown) => Promise<unknown>>>;
+}
+
+/** Starts a server with the variables of the test contract; it is ready when the promise resolves. */
+export type Launcher = (env: Env) => Promise<Instance>;
+
+/** How a start command is run. */
+export interface StartOptions {
+  /** Path of the endpoint; default `/ws`. */
+  path?: string;
+  cwd?: string;
+  /** Variables besides those of the contract; default the runner's own. */
+  env?: Env;
+  /** How long it may take until it listens, in milliseconds; default 15,000. */
+  readyMs?: number;
+}
+
+const KEEP = 65_536;
+const STOP_MS = 5_000;
+const POLL_MS = 15;
+
+/** A launcher that runs a command line by the shell. */
+export function commandLauncher(command: string, options: StartOptions = {}): Launcher {
+  return async (contract) => {
+    const port = contract['PORT'] ?? String(await freePort());
+    const host = contract['HOST'] ?? '127.0.0.1';
+    const env = { ...(options.env ?? process.env), ...contract, PORT: port, HOST: host };
+    // A group of its own, so that what the command starts ends with it.
+    const child = spawn(command, {
+      shell: true,
+      detached: true,
+      cwd: options.cwd,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const instance = watch(child, `ws://${host}:${port}${options.path ?? '/ws'}`);
+    await ready(command, instance, host, Number(port), options.readyMs ?? 15_000);
+    return instance;
+  };
+}
+
+/** A TCP port that nobody listens on at the moment. */
+export async function freePort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as net.AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Whether something accepts TCP connections there. */
+export function accepts(host: string, port: number, timeoutMs = 2_000): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ host, port });
+    const finish = (open: boolean) => {
+      socket.destroy();
+      resolve(open);
+    };
+    socket.setTimeout(timeoutMs, () => finish(false));
+    socket.once('connect', () => finish(true));
+    socket.once('error', () => finish(false));
+  });
+}
+
+/** Whether something accepts TCP connections at a URL. */
+export function listens(address: string): Promise<boolean> {
+  const { hostname, port, protocol } = new URL(address);
+  return accepts(
+    hostname.replace(/^\[(.*)\]$/, '$1'),
+    Number(port || (protocol === 'wss:' ? 443 : 80)),
+  );
+}
+
+function watch(child: ChildProcess, url: string): Instance {
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name]?.setEncoding('utf8');
+    child[name]?.on('data', (text: string) => {
+      output[name] = (output[name] + text).slice(-KEEP);
+    });
+  }
+  let running = true;
+  const exited = new Promise<{ status: number | null; signal: string | null }>((resolve) => {
+    child.once('error', (error) => {
+      running = false;
+      output.stderr += error.message;
+      resolve({ status: null, signal: null });
+    });
+    child.once('exit', (status, signal) => {
+      running = false;
+      resolve({ status, signal });
+    });
+  });
+  const signal = (name: NodeJS.Signals = 'SIGTERM') => {
+    if (child.pid === undefined) return;
+    try {
+      process.kill(-child.pid, name);
+    } catch (error) {
+      // It is gone already: what was wanted.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  };
+  return {
+    url,
+    signal,
+    exited,
+    output,
+    get running() {
+      return running;
+    },
+    async stop(name: NodeJS.Signals = 'SIGTERM') {
+      if (running) signal(name);
+      const timer = setTimeout(() => signal('SIGKILL'), STOP_MS);
+      await exited;
+      clearTimeout(timer);
+      // The shell may have ended before what it started.
+      signal('SIGKILL');
+    },
+  };
+}
+
+async function ready(
+  command: string,
+  instance: Instance,
+  host: string,
+  port: number,
+  readyMs: number,
+): Promise<void> {
+  const end = performance.now() + readyMs;
+  while (performance.now() < end) {
+    if (!instance.running) {
+      const { status, signal } = await instance.exited;
+      throw new TargetError(
+        `the start command '${command}' ended ${signal ? `by ${signal}` : `with status ${status}`} before it listened on ${host}:${port}${lastOutput(instance)}`,
+      );
+    }
+    if (await accepts(host, port)) return;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  await instance.stop('SIGKILL');
+  throw new TargetError(
+    `the start command '${command}' did not listen on ${host}:${port} (the variables HOST and PORT) within ${readyMs} ms${lastOutput(instance)}`,
+  );
+}
+
+/** The last lines of what an instance printed, as the end of a sentence; empty when it printed nothing. */
+export function lastOutput({ output }: Pick<Instance, 'output'>): string {
+  const text = (output.stderr.trim() || output.stdout.trim())
+    .split('\n')
+    .slice(-15)
+    .join('\n')
+    .slice(-2_000);
+  return text === '' ? '; it printed nothing' : `; its last output:\n${text}`;
+}

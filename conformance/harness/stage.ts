@@ -1,0 +1,401 @@
+import type { Overrides } from './contract.js';
+import { runControl } from './control.js';
+import type { FrameFault } from './faults.js';
+import type { RequestInit } from './handshake.js';
+import { type HttpAnswer, type HttpInit, httpRequest } from './http.js';
+import type { Journal } from './journal.js';
+import type { Data } from './message.js';
+import { Peer, type PeerHost } from './peer.js';
+import type { Instance } from './process.js';
+import type { RunningTarget } from './target.js';
+import type { Changes, Minter } from './tokens.js';
+import { type Explanation, Inconclusive, NotExercised, Vacuous, Violation } from './verdict.js';
+import type { Expiry, Watchdog } from './watchdog.js';
+import { bucketOf, type Rate, type Welcome } from './welcome.js';
+
+/** How to open a connection without assuming anything of its outcome. */
+export interface OpenOptions extends RequestInit {
+  /** A token for `?token=`. */
+  token?: string | undefined;
+  /** Which instance of a cluster, from 0. */
+  at?: number;
+  /** Bytes to send in the same segment as the request. */
+  early?: Uint8Array;
+  /** Name in the timeline; default `client`. */
+  label?: string;
+  /** False: the server's Pings stay unanswered. */
+  autoPong?: boolean;
+}
+
+/** How to connect a welcomed user. */
+export interface ConnectOptions extends OpenOptions {
+  /** Claims and header members to change in the token. */
+  claims?: Changes;
+  header?: Changes;
+}
+
+/** What all stages of a run share. */
+export interface StageRun {
+  readonly target: RunningTarget;
+  readonly watchdog: Watchdog;
+  /** What the target announced; undefined when it never welcomed anybody. */
+  readonly welcome: Welcome | undefined;
+  /** Tells the run that a connection with valid credentials was welcomed, or was not. */
+  welcomed(yes: boolean): void;
+  /** Why connecting is hopeless, once it has proved to be. */
+  readonly hopeless: Violation | undefined;
+}
+
+/** Roots that several failures may share: connecting fails, or the server has died. */
+export const ROOT_NO_WELCOME = 'no welcome';
+export const ROOT_DIED = 'the server died';
+
+const STALLED_MS = 500;
+
+let count = 0;
+
+/** What a check gets: clients, names of its own, and verdicts. All methods are bound. */
+export class Stage {
+  readonly journal: Journal;
+  readonly findings: FrameFault[] = [];
+  /** Mistakes of ours that surfaced in an event. */
+  readonly bugs: unknown[] = [];
+  /** Whether this is the last attempt. */
+  readonly final: boolean;
+  readonly #run: StageRun;
+  readonly #namespace: string;
+  readonly #peers = new Set<Peer>();
+  readonly #aborts = new Set<() => void>();
+  // What ends each wait in progress, and when it began; the latest is last.
+  readonly #waits = new Map<() => void, number>();
+  readonly #presence = new Map<string, { room: string; user: string; peer: Peer }[]>();
+  readonly #own: Instance | undefined;
+  #extraMs = 0;
+  #ids = 0;
+  #fences = 0;
+
+  constructor(run: StageRun, journal: Journal, nonce: string, final: boolean, own?: Instance) {
+    this.#run = run;
+    this.#own = own;
+    this.journal = journal;
+    this.final = final;
+    count += 1;
+    this.#namespace = `${nonce}${count.toString(36)}`;
+  }
+
+  /** Addresses of the target; of the own instance where the check has one. */
+  get urls(): readonly string[] {
+    return this.#own ? [this.#own.url] : this.#run.target.urls;
+  }
+
+  /** The instance that was started for this check. @throws Error without `options.instance` */
+  get instance(): Instance {
+    if (!this.#own) throw new Error('this check has no instance: give it options.instance');
+    return this.#own;
+  }
+
+  /** Whether the target speaks Parlor; else it is any WebSocket server. */
+  get parlor(): boolean {
+    return !this.#run.target.plain;
+  }
+
+  /** What the target announces. @throws NotExercised when it never welcomed anybody */
+  get welcome(): Welcome {
+    if (!this.#run.welcome)
+      throw new NotExercised('the target never sent a welcome that announces its numbers');
+    return this.#run.welcome;
+  }
+
+  /** The announced bucket of that name. @throws NotExercised when there is none */
+  readonly rate = (bucket: string): Rate => {
+    const found =
+      this.welcome.rates.find((rate) => rate.bucket === bucket) ??
+      bucketOf(this.welcome, bucket === 'messages' ? 'chat' : 'join');
+    if (!found) throw new NotExercised(`the target announces no bucket '${bucket}'`);
+    return found;
+  };
+
+  /** The tokens of the target. @throws NotExercised when the runner cannot mint any */
+  get minter(): Minter {
+    const { minter } = this.#run.target;
+    if (!minter) throw new NotExercised('the runner has no secret or key to mint tokens with');
+    return minter;
+  }
+
+  /** A session that the target knows: cookie value and user, by index. @throws NotExercised when there is none */
+  readonly session = (index = 0): { value: string; user: string } => {
+    const found = this.#run.target.sessions[index];
+    if (!found)
+      throw new NotExercised(
+        `the target has ${this.#run.target.sessions.length} sessions, this check needs ${index + 1}`,
+      );
+    this.journal.keepSecret(found.value);
+    return found;
+  };
+
+  /** The allowed origins. */
+  get origins(): readonly string[] {
+    return this.#run.target.origins;
+  }
+
+  /** The user of a label: a name that no other check uses. */
+  readonly user = (label: string): string => this.#name(label);
+
+  /** The room of a label: a name that no other check uses. */
+  readonly room = (label: string): string => this.#name(label);
+
+  /** A token of a label's user; claims and header members are merged, undefined removes. */
+  readonly mint = (label: string, claims: Changes = {}, header: Changes = {}): string =>
+    this.secret(this.minter.mint(this.user(label), claims, header));
+
+  /** Marks a text as secret: it never reaches a report. */
+  readonly secret = (text: string): string => {
+    this.journal.keepSecret(text);
+    for (const part of text.split('.')) if (part.length > 16) this.journal.keepSecret(part);
+    return text;
+  };
+
+  /** Connects a user with valid credentials and waits for the welcome; the same label again is another connection. */
+  readonly connect = async (label: string, options: ConnectOptions = {}): Promise<Peer> => {
+    const { hopeless } = this.#run;
+    if (hopeless && !this.#own) throw hopeless.root === undefined ? noWelcome(hopeless) : hopeless;
+    const { claims, header, ...rest } = options;
+    if (!this.parlor) return this.open({ label, ...rest, token: this.#optionalToken(label) });
+    const credentials =
+      rest.token !== undefined || rest.cookie !== undefined || rest.headers
+        ? {}
+        : { token: this.mint(label, claims, header) };
+    try {
+      const peer = await this.open(
+        { subprotocols: ['parlor.v1'], label, ...rest, ...credentials },
+        label,
+      );
+      await peer.receives('welcome');
+      this.#run.welcomed(true);
+      return peer;
+    } catch (error) {
+      if (!(error instanceof Violation) || this.#own) throw error;
+      this.#run.welcomed(false);
+      throw noWelcome(error);
+    }
+  };
+
+  /** Connects users and joins each to the room, in order; the `join` events that this causes count as consumed. */
+  readonly join = async <const Labels extends readonly string[]>(
+    room: string,
+    ...labels: Labels
+  ): Promise<{ -readonly [Index in keyof Labels]: Peer }> => {
+    const peers = await Promise.all(labels.map((label) => this.connect(label)));
+    const present = this.#presence.get(this.room(room)) ?? [];
+    this.#presence.set(this.room(room), present);
+    for (const peer of peers) {
+      // One event for a user's first connection, to the members of other users.
+      if (!present.some((each) => each.user === peer.user))
+        for (const each of present)
+          if (each.user !== peer.user)
+            each.peer.ignoreOne('join', { room, data: { user: peer.user } });
+      await peer.joins(room);
+      present.push({ room, user: peer.user, peer });
+    }
+    return peers as { -readonly [Index in keyof Labels]: Peer };
+  };
+
+  /** Opens a connection: whatever the server answers is in `peer.response`. */
+  readonly open = async (options: OpenOptions = {}, user?: string): Promise<Peer> => {
+    const { token, at = 0, early, label = 'client', autoPong = true, ...request } = options;
+    const address = this.urls[at];
+    if (address === undefined)
+      throw new NotExercised(
+        `the target has ${this.urls.length} instances, this check needs ${at + 1}`,
+      );
+    if (token !== undefined) this.secret(token);
+    const peer = new Peer(
+      this.#host,
+      label,
+      user === undefined ? '' : this.user(user),
+      new URL(address),
+      token === undefined
+        ? request
+        : { ...request, query: [['token', token], ...(request.query ?? [])] },
+      early,
+    );
+    peer.autoPong = autoPong;
+    this.#peers.add(peer);
+    await peer.opened();
+    return peer;
+  };
+
+  /** An HTTP request to the server; `path` is absolute. */
+  readonly http = async (
+    path: string,
+    init: HttpInit & { at?: number } = {},
+  ): Promise<HttpAnswer> => {
+    const url = new URL(this.urls[init.at ?? 0] ?? '');
+    url.protocol = url.protocol === 'wss:' ? 'https:' : 'http:';
+    const target = new URL(path, url);
+    this.journal.add('http', 'sent', 'http', `${init.method ?? 'GET'} ${path}`);
+    const answer = await this.within(httpRequest(target, init), {
+      expected: `an answer to ${init.method ?? 'GET'} ${path}`,
+      actual: 'no complete answer came',
+    });
+    this.journal.add('http', 'received', 'http', `HTTP ${answer.status} ${answer.body}`);
+    return answer;
+  };
+
+  /** Runs a control command of the target. */
+  readonly control = (command: string, input?: unknown): Promise<unknown> => {
+    this.journal.add('control', 'sent', 'note', `${command} ${JSON.stringify(input ?? {})}`);
+    const own = this.#own?.control;
+    return runControl({ ...this.#run.target.control, ...own }, command, input);
+  };
+
+  /** Lengthens every later wait of this check by an announced time, in milliseconds. */
+  readonly patience = (ms: number): void => {
+    this.#extraMs = Math.max(this.#extraMs, ms);
+  };
+
+  /** Waits for a promise as patiently as for a message. */
+  readonly within = <T>(promise: Promise<T>, explanation: Explanation, extraMs = 0): Promise<T> =>
+    new Promise<T>((resolve, reject) => {
+      const unwatch = this.#watch((why) => {
+        if (why === 'noise')
+          reject(new Inconclusive(`the machine was too busy to tell: ${explanation.actual}`));
+        else reject(new Violation(explanation));
+      }, extraMs);
+      promise.then(resolve, reject).finally(unwatch);
+    });
+
+  /** Lets a time pass: only for rules that speak of one. */
+  readonly pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const stop = () => clearTimeout(timer);
+      const timer = setTimeout(() => {
+        this.#waits.delete(stop);
+        resolve();
+      }, ms);
+      this.#waits.set(stop, performance.now());
+    });
+
+  /** Writes a remark into the timeline. */
+  readonly note = (text: string): void => this.journal.add('', 'note', 'note', text);
+
+  /** The rule is broken. */
+  readonly fail = (explanation: Explanation): never => {
+    throw new Violation(explanation);
+  };
+
+  /** The rule is broken unless the condition holds. */
+  readonly assert = (condition: unknown, explanation: Explanation): void => {
+    if (!condition) throw new Violation(explanation);
+  };
+
+  /** The rule is broken unless both are equal as JSON. */
+  readonly equal = (actual: unknown, expected: unknown, what: string): void => {
+    if (canonical(actual) === canonical(expected)) return;
+    throw new Violation({
+      expected: `${what} is ${canonical(expected)}`,
+      actual: `${what} is ${canonical(actual)}`,
+    });
+  };
+
+  /** The situation never came about. */
+  readonly vacuous = (reason: string): never => {
+    throw new Vacuous(reason);
+  };
+
+  /** The target lacks what this needs. */
+  readonly notExercised = (reason: string): never => {
+    throw new NotExercised(reason);
+  };
+
+  /** It cannot be told. */
+  readonly inconclusive = (reason: string): never => {
+    throw new Inconclusive(reason);
+  };
+
+  /** Starts a further instance for this check; it is stopped with the check. @throws NotExercised without start command */
+  readonly launch = async (overrides: Overrides = {}): Promise<Instance> => {
+    const { launch } = this.#run.target;
+    if (!launch) throw new NotExercised('the runner does not own the start command');
+    const instance = await launch(overrides);
+    this.#aborts.add(() => void instance.stop());
+    return instance;
+  };
+
+  /** Lets go of everything. */
+  readonly end = (): void => {
+    for (const peer of this.#peers) peer.detach();
+    for (const abort of [...this.#waits.keys(), ...this.#aborts]) abort();
+  };
+
+  /** Labels of this check's names in a text become plain again: for comparing what several runs say. */
+  readonly plainNames = (text: string): string => text.replaceAll(`-${this.#namespace}`, '');
+
+  #name(label: string): string {
+    return label.endsWith(`-${this.#namespace}`) ? label : `${label}-${this.#namespace}`;
+  }
+
+  #optionalToken(label: string): string | undefined {
+    return this.#run.target.minter ? this.mint(label) : undefined;
+  }
+
+  /** Whether the check does nothing but wait, for half a second and longer. */
+  get stalled(): boolean {
+    const [since] = [...this.#waits.values()].slice(-1);
+    return since !== undefined && performance.now() - since > STALLED_MS;
+  }
+
+  readonly #watch = (expire: (why: Expiry) => void, extraMs: number): (() => void) => {
+    const unwatch = this.#run.watchdog.watch(expire, this.#extraMs + extraMs);
+    this.#waits.set(unwatch, performance.now());
+    return () => {
+      this.#waits.delete(unwatch);
+      unwatch();
+    };
+  };
+
+  get #host(): PeerHost {
+    return {
+      journal: this.journal,
+      parlor: this.parlor,
+      final: this.final,
+      watch: this.#watch,
+      finding: (fault) => this.findings.push(fault),
+      room: this.room,
+      nextId: () => {
+        this.#ids += 1;
+        return `r${this.#ids}`;
+      },
+      fence: () => {
+        this.#fences += 1;
+        return `fence ${this.#namespace} ${this.#fences}`;
+      },
+      isFence: (text) => typeof text === 'string' && text.startsWith(`fence ${this.#namespace} `),
+      bug: (error) => this.bugs.push(error),
+    };
+  }
+}
+
+export type { Data };
+
+function noWelcome(error: Violation): Violation {
+  return new Violation(
+    {
+      expected: ['a connection with valid credentials is welcomed', ...error.expected],
+      actual: error.actual,
+      hint: error.hint,
+    },
+    ROOT_NO_WELCOME,
+  );
+}
+
+// JSON with sorted members, so that equal values have equal texts.
+function canonical(value: unknown): string {
+  return (
+    JSON.stringify(value, (_key, each: unknown) =>
+      typeof each === 'object' && each !== null && !Array.isArray(each)
+        ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
+        : each,
+    ) ?? 'undefined'
+  );
+}

@@ -1,0 +1,158 @@
+import { environment, type Overrides } from './contract.js';
+import type { ControlCommand } from './control.js';
+import { commandLauncher, type Instance, type Launcher, type StartOptions } from './process.js';
+import { freshToken, Minter, type TokenConfig } from './tokens.js';
+import { TargetError, UsageError } from './verdict.js';
+
+/** What is to be tested. One of `url` and `start` is given. */
+export interface Target {
+  /** WebSocket endpoint, or those of a cluster's instances. */
+  url?: string | readonly string[];
+  /** A command that the runner starts and ends, or a function that does so in this process. */
+  start?: string | Launcher;
+  startOptions?: StartOptions;
+  /** How many instances of `start` make the cluster; default 1. */
+  instances?: number;
+  /** Contract variables for every started server. */
+  env?: Overrides;
+  /** How the target verifies tokens; a started server gets fresh ones where this is absent. */
+  token?: TokenConfig;
+  /** Valid session cookies and their users. */
+  sessions?: readonly { value: string; user: string }[];
+  /** Allowed `Origin` values of a target that was not started here. */
+  origins?: readonly string[];
+  control?: Readonly<Record<string, ControlCommand>>;
+  /** It knows nothing of Parlor: only the checks of the transport are run. */
+  plain?: boolean;
+  /** Whether a started server's output is its structured log. */
+  logs?: boolean;
+}
+
+/** A target that runs: its addresses and everything that the checks need to know of it. */
+export interface RunningTarget {
+  readonly urls: readonly string[];
+  readonly command: string | undefined;
+  readonly instances: readonly Instance[];
+  readonly minter: Minter | undefined;
+  readonly sessions: readonly { value: string; user: string }[];
+  readonly origins: readonly string[];
+  readonly control: Readonly<Record<string, ControlCommand>>;
+  readonly plain: boolean;
+  readonly logs: boolean;
+  /** Starts a further server, on its own, with these variables on top. */
+  readonly launch: ((overrides: Overrides) => Promise<Instance>) | undefined;
+  /** Starts those instances again that have ended, at their addresses. */
+  readonly restart: (() => Promise<void>) | undefined;
+  stop(): Promise<void>;
+}
+
+const SESSIONS = [
+  { value: 'session-of-ann-7f1d0c', user: 'session-ann' },
+  { value: 'session-of-bob-93be42', user: 'session-bob' },
+];
+
+/**
+ * Starts the target, or takes it as it runs.
+ *
+ * @throws UsageError when it is not well described
+ * @throws TargetError when it does not start
+ */
+export async function prepare(target: Target): Promise<RunningTarget> {
+  if ((target.url === undefined) === (target.start === undefined))
+    throw new UsageError('a target has either a url or a start command');
+  return target.start === undefined ? given(target) : started(target, target.start);
+}
+
+function given(target: Target): RunningTarget {
+  const urls = (typeof target.url === 'string' ? [target.url] : (target.url ?? [])).map(readUrl);
+  if (urls.length === 0) throw new UsageError('the target names no url');
+  return {
+    urls,
+    command: undefined,
+    instances: [],
+    minter: target.token && new Minter(target.token),
+    sessions: target.sessions ?? [],
+    origins: target.origins ?? [],
+    control: target.control ?? {},
+    plain: target.plain ?? false,
+    logs: target.control?.['logs.read'] !== undefined,
+    launch: undefined,
+    restart: undefined,
+    stop: async () => {},
+  };
+}
+
+async function started(target: Target, command: string | Launcher): Promise<RunningTarget> {
+  const launcher =
+    typeof command === 'string' ? commandLauncher(command, target.startOptions) : command;
+  const base = environment(target.env ?? {});
+  const fresh = {
+    ...freshToken('HS256'),
+    issuer: base['PARLOR_TOKEN_ISSUER'],
+    audience: base['PARLOR_TOKEN_AUDIENCE'],
+    leewayMs: Number(base['PARLOR_TOKEN_LEEWAY_MS'] ?? 0),
+  };
+  const token = target.token ?? (fresh as TokenConfig);
+  const sessions = target.sessions ?? SESSIONS;
+  const minter = new Minter(token);
+  const secrets: Overrides = {
+    PARLOR_TOKEN_ALGORITHM: token.algorithm,
+    PARLOR_TOKEN_SECRET: token.secret,
+    PARLOR_TOKEN_PUBLIC_KEY: token.privateKey
+      ? (minter.publicKey.export({ type: 'spki', format: 'pem' }) as string)
+      : undefined,
+    PARLOR_TOKEN_ISSUER: token.issuer,
+    PARLOR_TOKEN_AUDIENCE: token.audience,
+    PARLOR_SESSIONS: sessions.map(({ value, user }) => `${value}=${user}`).join(','),
+  };
+  const launch = (overrides: Overrides) =>
+    launcher(environment(secrets, target.env ?? {}, overrides));
+  const count = target.instances ?? 1;
+  const instances: Instance[] = [];
+  const start = (index: number, overrides: Overrides = {}) =>
+    launch({ ...(count > 1 && { PARLOR_INSTANCE: `instance-${index + 1}` }), ...overrides });
+  const restart = async () => {
+    for (const [index, instance] of instances.entries())
+      if (!instance.running)
+        instances[index] = await start(index, { PORT: new URL(instance.url).port });
+  };
+  const stop = async () => {
+    await Promise.all(instances.map((instance) => instance.stop()));
+  };
+  try {
+    for (let index = 0; index < count; index += 1) instances.push(await start(index));
+  } catch (error) {
+    await stop();
+    throw error instanceof TargetError ? error : new TargetError((error as Error).message);
+  }
+  return {
+    urls: instances.map(({ url }) => url),
+    command: typeof command === 'string' ? command : undefined,
+    instances,
+    minter,
+    sessions,
+    origins: (base['PARLOR_ALLOWED_ORIGINS'] ?? '').split(',').filter((each) => each !== ''),
+    control: { ...instances[0]?.control, ...target.control },
+    plain: target.plain ?? false,
+    logs: target.logs ?? target.control?.['logs.read'] !== undefined,
+    launch,
+    restart,
+    stop,
+  };
+}
+
+function readUrl(text: string): string {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw new UsageError(`'${text}' is no URL; expected something like ws://127.0.0.1:8080/ws`);
+  }
+  const scheme = { 'ws:': 'ws:', 'wss:': 'wss:', 'http:': 'ws:', 'https:': 'wss:' }[url.protocol];
+  if (!scheme)
+    throw new UsageError(`'${text}' begins with ${url.protocol}//; expected ws:// or wss://`);
+  url.protocol = scheme;
+  if (url.hash)
+    throw new UsageError(`'${text}' has a fragment, which a WebSocket URL must not have`);
+  return url.href;
+}
