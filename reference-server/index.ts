@@ -1,0 +1,13 @@
+export type { Broker, Listener } from './broker/broker.js';
+export { BackendUnavailable } from './broker/broker.js';
+export { MemoryBroker } from './broker/memory.js';
+export { OptionError, type ServerOptions } from './options.js';
+export { defaultParts, type Parts, type PartsOverrides } from './parts.js';
+export { serve } from './serve.js';
+export {
+  type BrokerFactory,
+  createServer,
+  type ParlorServer,
+  type Surroundings,
+} from './server.js';
+export { MemorySessions, type Session, type SessionStore } from './sessions.js';

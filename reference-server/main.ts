@@ -1,0 +1,27 @@
+import { OptionError } from './options.js';
+import { serve } from './serve.js';
+
+const USAGE = 64;
+const FAILURE = 1;
+
+try {
+  const { server, url, token } = await serve(process.env);
+  console.error(`Parlor listens on ${url}`);
+  if (token) console.error(`A token for the user ann, for a day:\n${token}`);
+  const stop = (reason: 'restart' | 'shutdown') => {
+    if (server.draining) process.exit(FAILURE);
+    server.drain(reason).then(
+      () => process.exit(server.status),
+      (error: unknown) => {
+        console.error(error);
+        process.exit(FAILURE);
+      },
+    );
+  };
+  process.on('SIGTERM', () => stop('restart'));
+  process.on('SIGINT', () => stop('shutdown'));
+} catch (error) {
+  const known = error instanceof OptionError || (error as { syscall?: string }).syscall;
+  console.error(known ? (error as Error).message : error);
+  process.exitCode = error instanceof OptionError ? USAGE : FAILURE;
+}

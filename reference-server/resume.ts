@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import type { Joined, Past, Remembered, Since } from './broker/broker.js';
+import { after } from './maybe.js';
+import { reply } from './messages.js';
+import type { Core, Effect, Gate, Incoming, Outgoing, Request } from './state.js';
+
+/** What a recovery adds to the `ack` of a join, and the events that follow it. */
+export interface Recovery {
+  readonly ack: { readonly recovered: boolean; readonly replayed: number };
+  readonly events: readonly Past[];
+}
+
+/** The decisions of the chapter `resume`. */
+export interface ResumeParts {
+  /** Where a returning client stopped, if it says so. */
+  since(request: Request): Since | null;
+  /** All of what was missed, or nothing. */
+  recover(joined: Joined, since: Since): Recovery;
+  /** An event as it is replayed. */
+  mark(event: Outgoing): Outgoing;
+  /** What of a room's kept events came after `seq`, oldest first; null when a part of it is gone. */
+  missed(kept: readonly Past[], seq: number, present: number): readonly Past[] | null;
+  /** The types whose repetition is recognised. */
+  covers(type: string): boolean;
+  /** Equal exactly for requests of equal content. */
+  digest(request: Request): string;
+  /** Under whose name an accepted request is remembered. */
+  owner(user: string, connection: string): string;
+  /** The `data` of the `ack` of a repeated request. */
+  repeated(first: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
+  /** Answers a request whose id was used before: the first `ack`, or `duplicate_id`. */
+  repeat(core: Core, incoming: Incoming, first: Remembered): readonly Effect[];
+}
+
+const covered = new Set(['chat', 'direct', 'broadcast', 'binary']);
+
+/** As the specification has it. */
+export const resume: ResumeParts = {
+  since: ({ data }) => (data['since'] as Since | undefined) ?? null,
+
+  recover: ({ missed }) =>
+    missed
+      ? { ack: { recovered: true, replayed: missed.length }, events: missed }
+      : { ack: { recovered: false, replayed: 0 }, events: [] },
+
+  mark: (event) => ({ ...event, data: { ...event.data, replay: true } }),
+
+  missed(kept, seq, present) {
+    if (seq > present) return null;
+    const later = kept.filter(({ message }) => (message.seq ?? 0) > seq);
+    return later.length === present - seq ? later : null;
+  },
+
+  covers: (type) => covered.has(type),
+
+  digest({ type, room, data, payload }) {
+    const hash = createHash('sha256').update(canonical([type, room ?? null, data]));
+    if (payload) hash.update('\n').update(payload);
+    return hash.digest('base64url');
+  },
+
+  owner: (user) => user,
+
+  repeated: (first) => ({ ...first, duplicate: true }),
+
+  repeat(core, { request, at, once }, first) {
+    const { resume: parts } = core.parts;
+    if (first.digest === once?.digest)
+      return reply(core, request, 'ack', parts.repeated(first.data), at);
+    // A twin's budget is no matter here: the code counts against none.
+    const message = core.parts.errors.message(core, request, 'duplicate_id', REUSED, {}, at);
+    return message ? [{ do: 'send', message }] : [];
+  },
+};
+
+const REUSED = 'The id was used for another request.';
+
+/** The one JSON text of a value: members sorted by name. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const members = Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`);
+  return `{${members.join(',')}}`;
+}
+
+/** The replay of what was missed, as effects. */
+export function replay(core: Core, events: readonly Past[]): Effect[] {
+  return events.map(({ message, payload }) => ({
+    do: 'send',
+    message: core.parts.resume.mark(message),
+    ...(payload ? { payload } : {}),
+  }));
+}
+
+/** Answers a repeated request as it was answered first. */
+export const repeatGate: Gate = (core, connection, incoming) => {
+  const { request, at } = incoming;
+  const { resume: parts } = core.parts;
+  if (request.id === undefined || core.config.dedupWindowMs === null) return null;
+  if (!parts.covers(request.type)) return null;
+  const user = parts.owner(connection.grant.user, connection.id);
+  const once = { user, id: request.id, digest: parts.digest(request) };
+  incoming.once = once;
+  return after(core.broker.recall(user, request.id, at), (first) =>
+    first ? parts.repeat(core, incoming, first) : null,
+  );
+};

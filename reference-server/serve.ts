@@ -1,0 +1,63 @@
+import { SignJWT } from 'jose';
+import { destination, pino } from 'pino';
+import { type Environment, readEnvironment, type Settings } from './environment.js';
+import { loginHandler } from './login.js';
+import { createServer, type ParlorServer } from './server.js';
+
+/** A server that listens, as the environment asked for it. */
+export interface Served {
+  readonly server: ParlorServer;
+  readonly settings: Settings;
+  /** The WebSocket endpoint. */
+  readonly url: string;
+  /** A token to try the server with; only where the development secret is in use. */
+  readonly token: string | null;
+}
+
+const DAY_S = 86_400;
+
+/** Starts a server by the test contract's environment variables; wrong ones are told by an `OptionError`. */
+export async function serve(env: Environment): Promise<Served> {
+  const settings = readEnvironment(env);
+  const { options, host } = settings;
+  const handlers = options.sessions
+    ? [
+        loginHandler({
+          store: options.sessions,
+          allowedOrigins: options.allowedOrigins ?? [],
+          revoke: (value) => server.revokeSession(value),
+        }),
+      ]
+    : [];
+  const server: ParlorServer = await createServer({
+    ...options,
+    handlers,
+    log: createLog(settings.log),
+  });
+  const port = await server.listen(settings.port, host);
+  const { developmentSecret } = settings;
+  return {
+    server,
+    settings,
+    url: `ws://${host.includes(':') ? `[${host}]` : host}:${port}${server.config.path}`,
+    token: developmentSecret && (await developmentToken(developmentSecret, settings)),
+  };
+}
+
+function createLog(where: string): (event: Readonly<Record<string, unknown>>) => void {
+  if (where === 'off') return () => undefined;
+  const to = where === 'stdout' ? 1 : where === 'stderr' ? 2 : where;
+  const logger = pino({ base: null, timestamp: false }, destination({ dest: to, sync: true }));
+  return (event) => logger.info(event);
+}
+
+function developmentToken(secret: string, { options }: Settings): Promise<string> {
+  const { issuer, audience } = options.tokens ?? {};
+  const jwt = new SignJWT({ scope: 'parlor:broadcast' })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject('ann')
+    .setExpirationTime(Math.floor(Date.now() / 1_000) + DAY_S);
+  if (issuer) jwt.setIssuer(issuer);
+  if (audience) jwt.setAudience(audience);
+  return jwt.sign(new TextEncoder().encode(secret));
+}

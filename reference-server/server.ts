@@ -1,0 +1,238 @@
+import { randomBytes } from 'node:crypto';
+import { createServer as createHttpServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Agenda } from './agenda.js';
+import type { Broker, Listener } from './broker/broker.js';
+import { type BrokerBounds, MemoryBroker } from './broker/memory.js';
+import { type Clock, systemClock } from './clock.js';
+import { authenticate, awaitFirst, credentialOf, refuseUpgrade } from './handshake.js';
+import { fallback, type Handler, operationsHandler } from './http.js';
+import { Link } from './link.js';
+import { deliver, deliverTo } from './lobby.js';
+import type { Maybe } from './maybe.js';
+import { createMetrics } from './metrics.js';
+import { Tally } from './operations.js';
+import { type Config, resolveOptions, type ServerOptions } from './options.js';
+import { Gatherer } from './outbox.js';
+import { defaultParts, type Parts, withParts } from './parts.js';
+import { Pulses } from './pulses.js';
+import { closeRevoked, revokeSession } from './sessions.js';
+import { drain } from './shutdown.js';
+import type { Connection, Core, Notice } from './state.js';
+import { createVerifier } from './tokens.js';
+import { answerUpgrade, createUpgrader, opening, type ParlorSocket } from './upgrade.js';
+
+/** Makes the broker of one instance. */
+export type BrokerFactory = (
+  instance: string,
+  listener: Listener,
+  bounds: BrokerBounds,
+  parts: Parts,
+) => Maybe<Broker>;
+
+/** What a server is made of beyond its options. */
+export interface Surroundings {
+  /** The broker that instances share; one in memory unless said. */
+  readonly broker?: BrokerFactory;
+  /** HTTP endpoints beside those of the protocol. */
+  readonly handlers?: readonly Handler[];
+  readonly clock?: Clock;
+}
+
+/** A running server. */
+export interface ParlorServer {
+  readonly config: Config;
+  /** Listens, and gives the port; 0 asks for any free one. */
+  listen(port: number, host?: string): Promise<number>;
+  /** Tells every connection, lets the grace pass, closes them, and resolves when all is over. */
+  drain(reason: Notice['reason']): Promise<void>;
+  /** Ends everything at once, without a word. */
+  stop(): Promise<void>;
+  /** Whether a drain is under way. */
+  readonly draining: boolean;
+  /** The exit status of a process whose server was drained. */
+  readonly status: number;
+  /** Revokes a session by its cookie's value; false when there is none. */
+  revokeSession(value: string): Promise<boolean>;
+}
+
+const SWEEP_MS = 1_000;
+
+// After its Close frames a drain waits this long for the peers' answers.
+const CLOSING_MS = 2_500;
+
+/** Makes a server that does not listen yet. */
+export async function createServer(
+  options: ServerOptions & Surroundings = {},
+): Promise<ParlorServer> {
+  const config = resolveOptions(options);
+  const parts = options.parts ? withParts(options.parts) : defaultParts;
+  const now = options.clock ?? systemClock;
+  const agenda = new Agenda(() => now().steady);
+  const tally = new Tally(now().steady);
+  const out = new Gatherer(parts.transport.outbound !== null);
+  const prefix = randomBytes(9).toString('hex');
+  let issued = 0;
+  const links = new Set<Link>();
+  const sockets = new Set<Socket>();
+
+  const listener: Listener = {
+    item: (item) => deliver(core, item),
+    direct: (to, message) => deliverTo(core, parts.direct.recipients(core, to, message), message),
+    broadcast: (message) => deliverTo(core, parts.broadcast.recipients(core, message), message),
+    revoked: (session) => closeRevoked(core, session),
+  };
+  const bounds = { resume: config.resume, dedupWindowMs: config.dedupWindowMs };
+  const makeBroker: BrokerFactory =
+    options.broker ?? ((_instance, it) => new MemoryBroker(parts, bounds).attach(it));
+  const core: Core = {
+    config,
+    parts,
+    broker: await makeBroker(config.instance, listener, bounds, parts),
+    verify: config.tokens ? await createVerifier(config.tokens) : null,
+    sessions: options.sessions ?? null,
+    connections: new Map<string, Connection>(),
+    users: new Map(),
+    rooms: new Map(),
+    typing: new Map(),
+    out,
+    counters: tally,
+    log: options.log ?? (() => undefined),
+    now,
+    agenda,
+    newId: () => {
+      issued += 1;
+      return `${prefix}-${issued.toString(36)}`;
+    },
+    draining: null,
+  };
+
+  const pulses = new Pulses(core, now);
+  const delay = monitorEventLoopDelay();
+  delay.enable();
+  const metrics = createMetrics(core, tally, () => delay.mean / 1e9 || 0);
+  const sweeper = setInterval(() => core.broker.sweep(now()), SWEEP_MS);
+  const handlers = [...(options.handlers ?? []), operationsHandler(core, tally, metrics)];
+
+  const http = createHttpServer((request, response) => {
+    const path = (request.url ?? '/').split('?')[0] ?? '/';
+    if (!handlers.some((handle) => handle(request, response, path))) fallback(core, response, path);
+  });
+  const upgrader = createUpgrader(config, parts, (request) => selected(parts, request));
+  http.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  http.on('upgrade', (request, duplex, head) => {
+    const socket = duplex as Socket;
+    socket.on('error', () => socket.destroy());
+    const asked = opening(request);
+    const refused = refuseUpgrade(core, asked);
+    if (refused) return answerUpgrade(socket, refused);
+    const accept = () =>
+      upgrader.handleUpgrade(request, socket, head, (ws) => {
+        const link = new Link(core, out, ws, socket, (it) => pulses.begin(it));
+        connect(ws, link, links);
+        const credential = credentialOf(core, asked);
+        if (credential.by !== 'message') return link.decide(authenticate(core, credential, now()));
+        link.awaitFirst();
+        awaitFirst(core, link.connection);
+      });
+    if (parts.handshake.completesFirst) return accept();
+    void preJudge(core, asked, socket, accept);
+  });
+
+  const close = async () => {
+    pulses.stop();
+    agenda.clear();
+    clearInterval(sweeper);
+    delay.disable();
+    for (const socket of sockets) socket.destroy();
+    await new Promise<void>((resolve) => {
+      http.close(() => resolve());
+    });
+    await core.broker.close();
+  };
+
+  return {
+    config,
+    get draining() {
+      return core.draining !== null;
+    },
+    status: parts.shutdown.status,
+    listen: (port, host = '127.0.0.1') => listen(http, port, host),
+    async drain(reason) {
+      drain(core, reason, Math.random);
+      await settled(links, config.graceMs, agenda);
+      await close();
+    },
+    stop: close,
+    revokeSession: async (value) => revokeSession(core, value),
+  };
+}
+
+function selected(parts: Parts, request: IncomingMessage): string | null {
+  const selection = parts.handshake.subprotocol(opening(request).offers);
+  return 'select' in selection ? selection.select : null;
+}
+
+/** Judges before the handshake is completed, as a server does that answers refusals over HTTP. */
+async function preJudge(
+  core: Core,
+  asked: ReturnType<typeof opening>,
+  socket: Socket,
+  accept: () => void,
+): Promise<void> {
+  const credential = credentialOf(core, asked);
+  const verdict =
+    credential.by === 'message' ? null : await authenticate(core, credential, core.now());
+  if (verdict && 'closing' in verdict)
+    answerUpgrade(socket, { status: 403, detail: verdict.closing.reason });
+  else accept();
+}
+
+/** Wires the library's events to the link. */
+function connect(ws: ParlorSocket, link: Link, links: Set<Link>): void {
+  ws.link = link;
+  links.add(link);
+  ws.on('message', (data, binary) => link.message(data as Buffer, binary));
+  ws.on('ping', (payload) => link.pinged(payload));
+  ws.on('pong', () => link.sign('pong'));
+  // The library has already closed with the right code; there is nothing to add.
+  ws.on('error', () => undefined);
+  ws.on('close', (code, reason) => {
+    links.delete(link);
+    link.ended({ code, reason: reason.toString() });
+  });
+}
+
+function listen(http: Server, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    http.once('error', reject);
+    http.listen(port, host, () => {
+      http.off('error', reject);
+      resolve((http.address() as AddressInfo).port);
+    });
+  });
+}
+
+/** Resolves when every connection has closed; peers that do not answer the Close frame are cut. */
+function settled(links: Set<Link>, graceMs: number, agenda: Agenda): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearInterval(poll);
+      resolve();
+    };
+    const poll = setInterval(() => {
+      if (links.size === 0) done();
+    }, 10);
+    agenda.in(graceMs, () => {
+      for (const link of links) if (link.connection.phase === 'awaiting') link.terminate();
+    });
+    agenda.in(graceMs + CLOSING_MS, () => {
+      for (const link of links) link.terminate();
+      done();
+    });
+  });
+}
