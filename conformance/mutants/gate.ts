@@ -1,3 +1,4 @@
+import type { Check } from '#conformance/harness/check.js';
 import type { RunEvent, Verdict } from '#conformance/harness/events.js';
 import { runConformance } from '#conformance/harness/run.js';
 import type { Target } from '#conformance/harness/target.js';
@@ -16,18 +17,16 @@ export interface Outcome {
   duration_ms: number;
 }
 
-/** Runs the checks of the rule that a mutant breaks, or all checks, against it. */
-export async function judge(
-  mutant: Mutant,
-  only: readonly string[] = [mutant.rule],
-): Promise<Outcome> {
+/** Runs checks against a mutant: those of the rule that it breaks are expected to fail. */
+export async function judge(mutant: Mutant, checks: readonly Check[]): Promise<Outcome> {
   const events: RunEvent[] = [];
   const started = performance.now();
   const target: Target = {
     start: launcher(mutant.parts),
+    logs: true,
     ...(mutant.env ? { env: mutant.env } : {}),
   };
-  await runConformance(target, { only, reporters: [(event) => void events.push(event)] });
+  await runConformance(target, { checks, report: (event) => void events.push(event) });
   const ends = events.flatMap((event) => (event.event === 'check_end' ? [event] : []));
   const own = ends.filter(({ rule }) => rule === mutant.rule);
   const kill = own.find(({ verdict }) => verdict === 'fail' || verdict === 'warning');
@@ -48,6 +47,7 @@ export async function judge(
 /** Judges mutants side by side, `jobs` at a time, and hands on each outcome as it comes. */
 export async function judgeAll(
   mutants: readonly Mutant[],
+  checks: readonly Check[],
   jobs: number,
   tell: (outcome: Outcome) => void,
 ): Promise<Outcome[]> {
@@ -55,7 +55,10 @@ export async function judgeAll(
   const queue = [...mutants];
   const work = async () => {
     for (let next = queue.shift(); next; next = queue.shift()) {
-      const outcome = await judge(next);
+      const outcome = await judge(
+        next,
+        checks.filter(({ rule }) => rule === next.rule),
+      );
       outcomes.push(outcome);
       tell(outcome);
     }
