@@ -27,14 +27,13 @@ export function closeHint(
   return undefined;
 }
 
-/** The likely cause of a reply that did not come. */
-export function replyHint(
-  types: readonly string[],
-  refs: readonly (string | undefined)[],
-): string | undefined {
-  const reply = types.findIndex((type) => type === 'ack' || type === 'error' || type === 'pong');
-  if (reply < 0) return undefined;
-  return refs[reply] === undefined
-    ? `A ${types[reply]} came without \`ref\`: copy the request's \`id\` into it.`
-    : `A ${types[reply]} came with another \`ref\` (${refs[reply]}): it has to be the request's \`id\`.`;
+/** The likely cause of a reply that cannot be matched with its request. */
+export function replyHint(type: string, ref: string | undefined): string {
+  return ref === undefined
+    ? `A ${type} came without \`ref\`: copy the request's \`id\` into it.`
+    : `A ${type} came with another \`ref\` (${ref}): it has to be the request's \`id\`.`;
 }
+
+/** The likely cause of a refusal for the rate where the runner keeps within it. */
+export const rateHint =
+  'The runner keeps within the announced rates: the limiter counts more than it announces, or counts together what is not shared.';

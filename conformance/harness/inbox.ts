@@ -18,6 +18,11 @@ export class Inbox {
     else this.#ignored.splice(index, 1);
   }
 
+  /** Adds a message that no check is to ask for. */
+  note(received: Received): void {
+    this.all.push(received);
+  }
+
   /** Consumes the next message like this, also one that is still to come. */
   ignoreOne(matching: (message: Message) => boolean): void {
     const index = this.#pending.findIndex(({ message }) => matching(message));

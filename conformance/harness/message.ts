@@ -65,6 +65,11 @@ export interface NotAMessage {
   fault: string;
 }
 
+/** Whether what was read is a message. */
+export function isMessage(parsed: Message | NotAMessage): parsed is Message {
+  return 'type' in parsed;
+}
+
 /** Reads a text message; a fault when it is not exactly one I-JSON object. */
 export function parseText(raw: Buffer): Message | NotAMessage {
   if (!isUtf8(raw)) return { fault: 'a text message is not UTF-8' };
@@ -95,8 +100,8 @@ export function parseBinary(raw: Buffer): Message | NotAMessage {
       fault: `a binary message of ${raw.length} bytes announces a header up to byte ${end}`,
     };
   const header = parseText(raw.subarray(3, end));
-  if ('fault' in header)
-    return { fault: `the header of a binary message is wrong: ${String(header['fault'])}` };
+  if (!isMessage(header))
+    return { fault: `the header of a binary message is wrong: ${header.fault}` };
   return { ...header, payload: raw.subarray(end) };
 }
 

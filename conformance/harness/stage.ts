@@ -1,11 +1,11 @@
+import type { Host } from './connection.js';
 import type { Overrides } from './contract.js';
 import { runControl } from './control.js';
 import type { FrameFault } from './faults.js';
 import type { RequestInit } from './handshake.js';
 import { type HttpAnswer, type HttpInit, httpRequest } from './http.js';
 import type { Journal } from './journal.js';
-import type { Data } from './message.js';
-import { Peer, type PeerHost } from './peer.js';
+import { Peer } from './peer.js';
 import type { Instance } from './process.js';
 import type { RunningTarget } from './target.js';
 import type { Changes, Minter } from './tokens.js';
@@ -354,7 +354,7 @@ export class Stage {
     };
   };
 
-  get #host(): PeerHost {
+  get #host(): Host {
     return {
       journal: this.journal,
       parlor: this.parlor,
@@ -375,8 +375,6 @@ export class Stage {
     };
   }
 }
-
-export type { Data };
 
 function noWelcome(error: Violation): Violation {
   return new Violation(

@@ -1,0 +1,412 @@
+import type { Unit } from './assembler.js';
+import { type FrameFault, judge } from './faults.js';
+import { closePayload, type Frame, type FrameInit, opcodes } from './frames.js';
+import type { HandshakeResponse, RequestInit } from './handshake.js';
+import { closeHint } from './hints.js';
+import { Inbox } from './inbox.js';
+import type { Journal } from './journal.js';
+import {
+  isMessage,
+  isObject,
+  type Message,
+  type NotAMessage,
+  parseBinary,
+  parseText,
+  type Received,
+} from './message.js';
+import { kindOf, printBytes, printFrame, printRequest } from './printing.js';
+import { type Explanation, Inconclusive, Violation } from './verdict.js';
+import type { Expiry } from './watchdog.js';
+import { type Close, Wire } from './wire.js';
+
+/** What a connection needs of the check that it belongs to. */
+export interface Host {
+  readonly journal: Journal;
+  /** Whether the target speaks Parlor; else it is any WebSocket server. */
+  readonly parlor: boolean;
+  /** Whether this is the last attempt: then a target that stopped answering is at fault. */
+  readonly final: boolean;
+  watch(expire: (why: Expiry) => void, extraMs: number): () => void;
+  finding(fault: FrameFault): void;
+  /** The wire's name of a room's label. */
+  room(label: string): string;
+  /** An `id` that no other request of this check has. */
+  nextId(): string;
+  /** A text for a chat that only fences. */
+  fence(): string;
+  isFence(text: unknown): boolean;
+  /** Takes a mistake of ours that surfaced in an event. */
+  bug(error: unknown): void;
+}
+
+/** A WebSocket Ping or Pong of the server. */
+export interface Beat {
+  payload: Buffer;
+  at: number;
+}
+
+/** How long and on what a wait waits. */
+export interface Waiting {
+  /** Milliseconds by which it may last longer than usual. */
+  extraMs?: number;
+  /** Whether the end of the connection leaves it waiting. */
+  outlivesClose?: boolean;
+}
+
+const MAX_BYTES = 64 * 1024 * 1024;
+const MAX_FRAMES = 100_000;
+const LINGER_MS = 250;
+const UNANSWERED: HandshakeResponse = {
+  status: 0,
+  statusText: '',
+  headers: {},
+  body: '',
+  subprotocol: undefined,
+  faults: [],
+};
+
+/** A raw connection that records everything, judges every frame, and lets a check wait for what it wants to see. */
+export class Connection {
+  readonly label: string;
+  /** The answer to the opening handshake. */
+  response: HandshakeResponse = UNANSWERED;
+  /** Answers the server's Pings; switch off to play dead. */
+  autoPong = true;
+  /** Answers the server's Close. */
+  autoClose = true;
+  /** Every frame so far, in order; `payload` and `at` included. */
+  readonly frames: Frame[] = [];
+  readonly pingsReceived: Beat[] = [];
+  readonly pongsReceived: Beat[] = [];
+  /** The end of the connection, once it has ended: a Close frame, or TCP's end where none came. */
+  closed: Close | undefined;
+  /** When TCP ended, in milliseconds of `performance.now()`. */
+  endedAt: number | undefined;
+
+  protected readonly host: Host;
+  protected readonly inbox = new Inbox();
+  protected firstWelcome: Message | undefined;
+  readonly #wire: Wire;
+  readonly #requests = new Map<string, string[]>();
+  readonly #waits = new Set<() => void>();
+  #responded = false;
+  #sentClose = false;
+  #detached = false;
+
+  constructor(host: Host, label: string, url: URL, request: RequestInit, early?: Uint8Array) {
+    this.host = host;
+    this.label = label;
+    this.#note('sent', 'handshake', printRequest(url, request));
+    if (early) this.#note('sent', 'tcp', `in the same segment: ${printBytes(early)}`);
+    const handlers = {
+      response: this.#guard((response: HandshakeResponse) => this.#onResponse(response)),
+      frame: this.#guard((frame: Frame) => this.#onFrame(frame)),
+      unit: this.#guard((unit: Unit) => this.#onUnit(unit)),
+      close: this.#guard((close: Close) => this.#onClose(close)),
+      end: this.#guard((at: number) => {
+        this.endedAt = at;
+      }),
+      fault: this.#guard((text: string) => this.#onFault(text)),
+    };
+    this.#wire = new Wire(url, request, handlers, early);
+  }
+
+  /** Whether a `welcome` has come. */
+  get welcomed(): boolean {
+    return this.firstWelcome !== undefined;
+  }
+
+  /** Waits for the answer to the opening handshake; the stage does it once for each connection. */
+  async opened(): Promise<void> {
+    await this.until(
+      () => (this.#responded ? true : undefined),
+      () => ({
+        expected: 'an answer to the opening handshake',
+        actual: this.#wire.response
+          ? `HTTP ${this.#wire.response.status}, whose body does not end`
+          : 'no complete answer came',
+      }),
+      { outlivesClose: true },
+    );
+  }
+
+  /** Sends exactly this text as one text message. */
+  sendText(text: string): void {
+    this.#remember(text);
+    this.#note('sent', 'text', text);
+    this.#wire.send({ opcode: opcodes.text, payload: text });
+  }
+
+  /** Sends exactly this value as JSON. */
+  sendJson(value: unknown): void {
+    this.sendText(JSON.stringify(value));
+  }
+
+  /** Sends one binary message. */
+  sendBytes(bytes: Uint8Array): void {
+    const message = parseBinary(Buffer.from(bytes));
+    if (isMessage(message)) this.#remember(JSON.stringify({ ...message, payload: undefined }));
+    this.#note('sent', 'binary', `${bytes.length} bytes: ${printBytes(bytes)}`);
+    this.#wire.send({ opcode: opcodes.binary, payload: bytes });
+  }
+
+  /** Sends one frame, well-formed or not. */
+  sendFrame(frame: FrameInit): void {
+    if (frame.opcode === opcodes.close) this.#sentClose = true;
+    this.#note('sent', kindOf(frame.opcode), printFrame(frame));
+    this.#wire.send(frame);
+  }
+
+  /** Sends a text compressed, in fragments of at most `fragment` bytes. @throws when deflate is not negotiated */
+  sendCompressed(text: string, fragment?: number): void {
+    this.#remember(text);
+    this.#note('sent', 'text', `(compressed) ${text}`);
+    this.#wire.sendCompressed(opcodes.text, Buffer.from(text), fragment);
+  }
+
+  /** Whether permessage-deflate is in use. */
+  get compressing(): boolean {
+    return this.#wire.compressing;
+  }
+
+  /** Writes any bytes. */
+  write(bytes: Uint8Array): void {
+    this.#note('sent', 'tcp', `${bytes.length} bytes: ${printBytes(bytes)}`);
+    this.#wire.write(bytes);
+  }
+
+  /** Says that a request was sent in another way than as one text or binary message: its replies are judged by its type. */
+  expectReply(id: string, type: string): void {
+    this.#requests.set(id, [...(this.#requests.get(id) ?? []), type]);
+  }
+
+  /** Sends a Close frame. */
+  close(code = 1000, reason?: string | Uint8Array): void {
+    this.#sentClose = true;
+    this.#note('sent', 'close', `${code}${reason === undefined ? '' : ` ${reason}`}`);
+    this.#wire.close(code, reason);
+  }
+
+  /** Drops the connection with a TCP reset. */
+  terminate(): void {
+    this.#note('sent', 'tcp', 'reset');
+    this.#wire.reset();
+  }
+
+  /** Ends our side of TCP without a Close frame. */
+  end(): void {
+    this.#note('sent', 'tcp', 'end, without a Close frame');
+    this.#wire.end();
+  }
+
+  /** Stops reading the socket: the kernel's buffers fill, then the server's. */
+  pause(): void {
+    this.#note('note', 'note', 'stops reading');
+    this.#wire.pause();
+  }
+
+  /** Reads the socket again. */
+  resume(): void {
+    this.#note('note', 'note', 'reads again');
+    this.#wire.resume();
+  }
+
+  /** Lets go of the connection when the check is over: nothing that comes later is looked at. */
+  detach(): void {
+    this.#detached = true;
+    this.#waits.clear();
+    if (this.endedAt !== undefined) return;
+    if (!this.#sentClose && this.response.status === 101 && !this.closed) this.#wire.close(1000);
+    this.#wire.end();
+    setTimeout(() => this.#wire.destroy('the check is over'), LINGER_MS).unref();
+  }
+
+  /**
+   * Waits until `look` gives something; it looks now and after every event of this connection.
+   * Rejects when the watchdog gives up, and when the connection ends first, unless told to outlive that.
+   */
+  until<T>(
+    look: () => T | undefined,
+    explain: () => Explanation,
+    { extraMs = 0, outlivesClose = false }: Waiting = {},
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const settle = (finish: () => void) => {
+        this.#waits.delete(again);
+        unwatch();
+        finish();
+      };
+      const again = () => {
+        let found: T | undefined;
+        try {
+          found = look();
+        } catch (error) {
+          settle(() => reject(error));
+          return;
+        }
+        if (found !== undefined) settle(() => resolve(found));
+        else if (this.closed && !outlivesClose) settle(() => reject(this.#cutOff(explain())));
+      };
+      const unwatch = this.host.watch(
+        (why) => settle(() => reject(this.#expired(why, explain()))),
+        extraMs,
+      );
+      this.#waits.add(again);
+      again();
+    });
+  }
+
+  #onResponse(response: HandshakeResponse): void {
+    this.response = response;
+    this.#responded = true;
+    const { status, statusText, subprotocol, faults } = response;
+    const shown = status === 0 ? `no answer ${statusText}` : `HTTP ${status} ${statusText}`;
+    const selected = subprotocol === undefined ? '' : `, subprotocol ${subprotocol}`;
+    this.#note('received', 'handshake', `${shown}${selected}`);
+    for (const { rule, text } of faults)
+      this.host.finding({
+        rule,
+        expected: 'a right answer to the opening handshake',
+        actual: text,
+      });
+  }
+
+  #onFrame(frame: Frame): void {
+    this.frames.push(frame);
+    for (const fault of frame.faults) this.#onFault(fault);
+    const { bytesRead } = this.#wire;
+    if (bytesRead <= MAX_BYTES && this.frames.length < MAX_FRAMES) return;
+    const flood = `${bytesRead} bytes in ${this.frames.length} frames`;
+    this.#wire.destroy(`the runner dropped the connection after ${flood}: a flood`);
+  }
+
+  #onFault(text: string): void {
+    this.#note('note', 'note', `fault: ${text}`);
+    this.host.finding({
+      rule: 'transport-server-frames-well-formed',
+      expected: 'frames that RFC 6455, section 5, allows a server to send',
+      actual: text,
+    });
+  }
+
+  #onUnit(unit: Unit): void {
+    switch (unit.kind) {
+      case 'close':
+        this.#onCloseFrame(unit.code, unit.reason);
+        return;
+      case 'ping':
+        this.#note('received', 'ping', printBytes(unit.payload));
+        this.pingsReceived.push(unit);
+        if (this.autoPong && !this.#sentClose)
+          this.#wire.send({ opcode: opcodes.pong, payload: unit.payload });
+        return;
+      case 'pong':
+        this.#note('received', 'pong', printBytes(unit.payload));
+        this.pongsReceived.push(unit);
+        return;
+      default:
+        this.#onMessage(unit.kind, unit.payload, unit.at);
+    }
+  }
+
+  #onCloseFrame(code: number, reason: string): void {
+    this.#note('received', 'close', code === 1005 ? 'without a code' : `${code} ${reason}`.trim());
+    if (!this.autoClose || this.#sentClose) return;
+    this.#sentClose = true;
+    const payload = code === 1005 ? {} : { payload: closePayload(code) };
+    this.#wire.send({ opcode: opcodes.close, ...payload });
+  }
+
+  #onMessage(kind: 'text' | 'binary', raw: Buffer, at: number): void {
+    const shown = kind === 'text' ? raw : `${raw.length} bytes: ${printBytes(raw)}`;
+    this.#note('received', kind, shown);
+    const parsed = kind === 'text' ? parseText(raw) : parseBinary(raw);
+    const message = isMessage(parsed)
+      ? parsed
+      : {
+          type: `(${kind})`,
+          data: kind === 'text' ? { text: raw.toString('utf8') } : {},
+          payload: raw,
+        };
+    if (this.host.parlor) this.#judge(parsed, kind === 'binary');
+    if (message.type === 'welcome') this.firstWelcome ??= message;
+    const received: Received = { message, raw, at };
+    if (message.type === 'chat' && this.host.isFence(message.data.text)) this.inbox.note(received);
+    else this.inbox.add(received);
+  }
+
+  #judge(parsed: Message | NotAMessage, binary: boolean): void {
+    if (!isMessage(parsed)) {
+      this.host.finding({
+        rule: 'messages-json-object',
+        expected: 'one I-JSON object in UTF-8',
+        actual: parsed.fault,
+      });
+      return;
+    }
+    const features = this.firstWelcome?.data['features'];
+    const faults = judge(parsed, {
+      features: Array.isArray(features) ? features.map(String) : undefined,
+      binary,
+      requested: (typeof parsed.ref === 'string' && this.#requests.get(parsed.ref)) || [],
+    });
+    for (const fault of faults) this.host.finding(fault);
+  }
+
+  #onClose(close: Close): void {
+    this.closed = close;
+    if (close.by !== 'frame' && close.by !== 'refusal') this.#note('note', 'tcp', close.detail);
+  }
+
+  // Every event lets all waits look again; a mistake of ours in an event is handed to the run.
+  #guard<A>(handle: (argument: A) => void): (argument: A) => void {
+    return (argument) => {
+      if (this.#detached) return;
+      try {
+        handle(argument);
+        for (const again of [...this.#waits]) again();
+      } catch (error) {
+        this.host.bug(error);
+      }
+    };
+  }
+
+  #cutOff(explanation: Explanation): Violation {
+    const { closed, response } = this;
+    return new Violation({
+      ...explanation,
+      actual: `${this.label}'s connection ended first: ${closed?.detail}; it had received ${this.inbox.summary()}`,
+      hint: explanation.hint ?? (closed && closeHint([], closed, response.status)),
+    });
+  }
+
+  #expired(why: Expiry, explanation: Explanation): Error {
+    if (why === 'silence' || (why === 'lost' && this.host.final)) return new Violation(explanation);
+    const { expected } = explanation;
+    const wanted = typeof expected === 'string' ? expected : expected.join('; or ');
+    return new Inconclusive(
+      why === 'noise'
+        ? `the machine was too busy to tell whether ${wanted}`
+        : `the target stopped answering, so that it cannot be told whether ${wanted}`,
+    );
+  }
+
+  #remember(text: string): void {
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      return; // Not JSON on purpose: no reply will bear its id.
+    }
+    if (!isObject(value) || typeof value['id'] !== 'string') return;
+    if (typeof value['type'] === 'string') this.expectReply(value['id'], value['type']);
+  }
+
+  #note(
+    direction: 'sent' | 'received' | 'note',
+    kind: Parameters<Journal['add']>[2],
+    text: string | Buffer,
+  ): void {
+    this.host.journal.add(this.label, direction, kind, text);
+  }
+}
