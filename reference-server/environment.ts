@@ -22,6 +22,8 @@ export interface Settings {
   readonly log: string;
   /** Set when no key was configured: the secret of development. */
   readonly developmentSecret: string | null;
+  /** Whether anybody may log in over HTTP, without a password. */
+  readonly openLogin: boolean;
 }
 
 const SECRET = 'parlor-development-secret-change-me';
@@ -42,6 +44,11 @@ function number(env: Environment, name: string, least: number): number | undefin
   if (!/^\d{1,15}$/.test(value) || Number(value) < least)
     fail(name, `an integer of at least ${least}`, value);
   return Number(value);
+}
+
+function onOff(env: Environment, name: string): boolean {
+  const value = read(env, name) ?? 'off';
+  return value === 'on' || (value === 'off' ? false : fail(name, 'on or off', value));
 }
 
 function list(env: Environment, name: string): string[] | undefined {
@@ -136,14 +143,13 @@ export function readEnvironment(env: Environment): Settings {
   if (port > 65_535) fail('PORT', 'at most 65535', String(port));
   const features = new Set(list(env, 'PARLOR_FEATURES') ?? allFeatures);
   const local = ['localhost', '127.0.0.1'].map((it) => `http://${it}:${port}`);
-  const deflate = read(env, 'PARLOR_DEFLATE') ?? 'off';
-  if (!['on', 'off'].includes(deflate)) fail('PARLOR_DEFLATE', 'on or off', deflate);
   return {
     host: read(env, 'HOST') ?? '127.0.0.1',
     port,
     redisUrl: url(env, 'PARLOR_REDIS_URL')?.href ?? null,
     log: read(env, 'PARLOR_LOG') ?? 'stdout',
     developmentSecret: secret,
+    openLogin: secret !== null || onOff(env, 'PARLOR_LOGIN'),
     options: {
       tokens: tokens(env, read(env, 'PARLOR_TOKEN_SECRET') ?? secret),
       acceptsTokens: read(env, 'PARLOR_TOKENS') !== 'off',
@@ -152,7 +158,7 @@ export function readEnvironment(env: Environment): Settings {
       sessions: sessions(env),
       rates: rates(env, features),
       limits: limits(env),
-      deflate: deflate === 'on',
+      deflate: onOff(env, 'PARLOR_DEFLATE'),
       heartbeat: defined({
         interval_ms: number(env, 'PARLOR_HEARTBEAT_INTERVAL_MS', 1),
         timeout_ms: number(env, 'PARLOR_HEARTBEAT_TIMEOUT_MS', 1),

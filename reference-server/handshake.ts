@@ -99,12 +99,12 @@ const allowedOrigin: HandshakeParts['checks'][number] = ({ config, parts }, { or
 
 const namedOrigin: HandshakeParts['checks'][number] = (core, opening) => {
   if (opening.origin !== undefined || !core.parts.sessions.needsOrigin) return null;
-  const found = core.parts.handshake.found(core, opening);
-  const chosen = core.parts.authentication.choose(found, core);
-  const alone = found.tokens.length === 0 && !found.first && found.sessions.length > 0;
-  return core.config.features.has('session') && alone && chosen.by !== 'token'
-    ? refusal(403, 'A session needs an Origin header.')
-    : null;
+  const { handshake: parts, authentication } = core.parts;
+  const chosen = authentication.choose(parts.found(core, opening), core);
+  const judgedByCookie =
+    chosen.by === 'session' ||
+    (chosen.by === 'none' && chosen.closing.reason === 'session_ambiguous');
+  return judgedByCookie ? refusal(403, 'A session needs an Origin header.') : null;
 };
 
 const offered: HandshakeParts['checks'][number] = ({ parts }, { offers }) => {

@@ -9,6 +9,8 @@ const LONGEST_BODY = 4_096;
 /** What the login of development needs. */
 export interface LoginOptions {
   readonly store: SessionStore;
+  /** Whether `/login` is answered at all. */
+  readonly open: boolean;
   readonly allowedOrigins: readonly string[];
   /** Revokes a session by its value, and closes its connections. */
   readonly revoke: (value: string) => Promise<boolean>;
@@ -41,7 +43,7 @@ function userOf(text: string): string | null {
 }
 
 /** `POST /login` with `{"user": "…"}` and `POST /logout`: a login without passwords, for development. */
-export function loginHandler({ store, allowedOrigins, revoke }: LoginOptions): Handler {
+export function loginHandler({ store, open, allowedOrigins, revoke }: LoginOptions): Handler {
   const login = async (request: IncomingMessage, response: ServerResponse) => {
     const user = userOf(await body(request));
     if (user === null)
@@ -56,7 +58,10 @@ export function loginHandler({ store, allowedOrigins, revoke }: LoginOptions): H
     for (const value of values) await revoke(value);
     response.writeHead(204, { 'Set-Cookie': cookie('', 0) }).end();
   };
-  const endpoints: Readonly<Record<string, typeof login>> = { '/login': login, '/logout': logout };
+  const endpoints: Readonly<Record<string, typeof login>> = {
+    ...(open ? { '/login': login } : {}),
+    '/logout': logout,
+  };
   return (request, response, path) => {
     const endpoint = Object.hasOwn(endpoints, path) ? endpoints[path] : undefined;
     if (!endpoint) return false;

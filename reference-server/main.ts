@@ -5,13 +5,16 @@ const USAGE = 64;
 const FAILURE = 1;
 
 try {
-  const { server, url, token } = await serve(process.env);
+  const { server, url, token, flush } = await serve(process.env);
   console.error(`Parlor listens on ${url}`);
   if (token) console.error(`A token for the user ann, for a day:\n${token}`);
   const stop = (reason: 'restart' | 'shutdown') => {
     if (server.draining) process.exit(FAILURE);
     server.drain(reason).then(
-      () => process.exit(server.status),
+      () => {
+        flush();
+        process.exit(server.status);
+      },
       (error: unknown) => {
         console.error(error);
         process.exit(FAILURE);

@@ -1,5 +1,3 @@
-// Node 20 has `isWellFormed`; the compiler's library of 2023 does not.
-/// <reference lib="es2024.string" />
 import { messages as registry } from '#schemas/registry.js';
 import { type Fault, validateClient } from '#schemas/validate.js';
 import { type Instant, timestamp } from './clock.js';

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import type { Limits, Rate } from '#schemas/types.js';
 import type { PartsOverrides } from './parts.js';
 import type { SessionStore } from './sessions.js';
@@ -106,6 +107,8 @@ export interface Config {
 export class OptionError extends Error {
   override name = 'OptionError';
 }
+
+const { version }: { version: string } = createRequire(import.meta.url)('#package.json');
 
 const defaultLimits: Limits = {
   max_message_bytes: 65_536,
@@ -227,7 +230,7 @@ export function resolveOptions(options: ServerOptions): Config {
   integer('The resume window in milliseconds', resume.window_ms, 1);
   integer('The number of events kept for resume', resume.max_events, 1);
   return {
-    server: { name: 'parlor-reference', version: '0.1.0' },
+    server: { name: 'parlor-reference', version },
     tokens: resolveTokens(options),
     path: options.path ?? '/ws',
     allowedOrigins: (options.allowedOrigins ?? []).map(resolveOrigin),

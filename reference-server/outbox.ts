@@ -33,15 +33,22 @@ const FULL_BYTES = 65_536;
 export class Gatherer implements Outbox {
   #order = 0;
   #scheduled = false;
+  #flushing = false;
+  #since = 0;
   #batches: Batch[] = [];
   #links: Link[] = [];
   /** Links that entered a room in this turn. */
   #newcomers: Link[] = [];
   readonly #tapped: boolean;
+  readonly #held: (ms: number) => void;
 
-  /** `tapped`: a tap looks at each frame on each connection, so nothing is shared. */
-  constructor(tapped: boolean) {
+  /**
+   * `tapped`: a tap looks at each frame on each connection, so nothing is shared.
+   * `held` is told how many milliseconds a turn's first frame waited.
+   */
+  constructor(tapped: boolean, held: (ms: number) => void) {
     this.#tapped = tapped;
+    this.#held = held;
   }
 
   room(room: LocalRoom, frame: Frame, except: string | undefined): void {
@@ -79,6 +86,16 @@ export class Gatherer implements Outbox {
 
   /** Writes everything that is held, once to each connection. */
   flush(): void {
+    // A reader found too slow while it is written to is closed then and there: its rooms hear of it next turn.
+    if (this.#flushing || (this.#batches.length === 0 && this.#links.length === 0)) return;
+    this.#flushing = true;
+    this.#held(performance.now() - this.#since);
+    this.#write();
+    this.#flushing = false;
+    this.#since = performance.now();
+  }
+
+  #write(): void {
     const batches = this.#batches;
     const links = this.#links;
     this.#batches = [];
@@ -122,6 +139,7 @@ export class Gatherer implements Outbox {
   #next(): number {
     if (!this.#scheduled) {
       this.#scheduled = true;
+      this.#since = performance.now();
       setImmediate(() => {
         this.#scheduled = false;
         this.flush();

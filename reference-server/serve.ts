@@ -8,6 +8,8 @@ import { createServer, type ParlorServer } from './server.js';
 export interface Served {
   readonly server: ParlorServer;
   readonly settings: Settings;
+  /** Writes out what the log still holds. */
+  readonly flush: () => void;
   /** The WebSocket endpoint. */
   readonly url: string;
   /** A token to try the server with; only where the development secret is in use. */
@@ -24,31 +26,41 @@ export async function serve(env: Environment): Promise<Served> {
     ? [
         loginHandler({
           store: options.sessions,
+          open: settings.openLogin,
           allowedOrigins: options.allowedOrigins ?? [],
           revoke: (value) => server.revokeSession(value),
         }),
       ]
     : [];
+  const log = createLog(settings.log);
   const server: ParlorServer = await createServer({
     ...options,
     handlers,
-    log: createLog(settings.log),
+    log: log.write,
   });
   const port = await server.listen(settings.port, host);
   const { developmentSecret } = settings;
   return {
     server,
+    flush: log.flush,
     settings,
     url: `ws://${host.includes(':') ? `[${host}]` : host}:${port}${server.config.path}`,
     token: developmentSecret && (await developmentToken(developmentSecret, settings)),
   };
 }
 
-function createLog(where: string): (event: Readonly<Record<string, unknown>>) => void {
-  if (where === 'off') return () => undefined;
-  const to = where === 'stdout' ? 1 : where === 'stderr' ? 2 : where;
-  const logger = pino({ base: null, timestamp: false }, destination({ dest: to, sync: true }));
-  return (event) => logger.info(event);
+// A log that nobody reads must neither stop the server nor fill its memory: above this it loses lines.
+const MOST_BYTES = 16_777_216;
+
+function createLog(where: string) {
+  if (where === 'off') return { write: () => undefined, flush: () => undefined };
+  const dest = where === 'stdout' ? 1 : where === 'stderr' ? 2 : where;
+  const file = destination({ dest, sync: false, maxLength: MOST_BYTES });
+  const logger = pino({ base: null, timestamp: false }, file);
+  return {
+    write: (event: Readonly<Record<string, unknown>>) => logger.info(event),
+    flush: () => file.flushSync(),
+  };
 }
 
 function developmentToken(secret: string, { options }: Settings): Promise<string> {

@@ -11,7 +11,7 @@ import { fallback, type Handler, operationsHandler } from './http.js';
 import { Link } from './link.js';
 import { deliver, deliverTo } from './lobby.js';
 import type { Maybe } from './maybe.js';
-import { createMetrics } from './metrics.js';
+import { createMetrics, Spread } from './metrics.js';
 import { Tally } from './operations.js';
 import { type Config, resolveOptions, type ServerOptions } from './options.js';
 import { Gatherer } from './outbox.js';
@@ -71,7 +71,8 @@ export async function createServer(
   const now = options.clock ?? systemClock;
   const agenda = new Agenda(() => now().steady);
   const tally = new Tally(now().steady);
-  const out = new Gatherer(parts.transport.outbound !== null);
+  const held = new Spread();
+  const out = new Gatherer(parts.transport.outbound !== null, (ms) => held.add(ms));
   const prefix = randomBytes(9).toString('hex');
   let issued = 0;
   const links = new Set<Link>();
@@ -111,7 +112,7 @@ export async function createServer(
   const pulses = new Pulses(core, now);
   const delay = monitorEventLoopDelay();
   delay.enable();
-  const metrics = createMetrics(core, tally, () => delay.mean / 1e9 || 0);
+  const metrics = createMetrics(core, tally, held, () => delay.mean / 1e9 || 0);
   const sweeper = setInterval(() => core.broker.sweep(now()), SWEEP_MS);
   const handlers = [...(options.handlers ?? []), operationsHandler(core, tally, metrics)];
 
@@ -126,7 +127,7 @@ export async function createServer(
   });
   http.on('upgrade', (request, duplex, head) => {
     const socket = duplex as Socket;
-    socket.on('error', () => socket.destroy());
+    socket.on('error', destroy);
     const asked = opening(request);
     const refused = refuseUpgrade(core, asked);
     if (refused) return answerUpgrade(socket, refused);
@@ -170,6 +171,11 @@ export async function createServer(
     stop: close,
     revokeSession: async (value) => revokeSession(core, value),
   };
+}
+
+// No closure: it would keep the request alive for as long as the connection.
+function destroy(this: Socket): void {
+  this.destroy();
 }
 
 function selected(parts: Parts, request: IncomingMessage): string | null {

@@ -149,7 +149,7 @@ export const tokens: TokensParts = {
   expired: ({ exp }, config, wall) => Number(exp) * 1_000 + config.leewayMs <= wall,
 
   async judge(token, config, verify, wall) {
-    if (Buffer.byteLength(token) > tokens.longest || token.split('.').length !== 3)
+    if (Buffer.byteLength(token) > this.longest || token.split('.').length !== 3)
       return 'token_invalid';
     let header: Header;
     try {
