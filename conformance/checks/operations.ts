@@ -1,0 +1,439 @@
+import { check } from '#conformance/harness/check.js';
+import type { HttpAnswer } from '#conformance/harness/http.js';
+import type { Stage } from '#conformance/harness/stage.js';
+import { Violation } from '#conformance/harness/verdict.js';
+
+const STATS = '/stats';
+const HEALTH = '/health/websocket';
+const TIMESTAMP = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
+
+type Numbers = Record<string, number>;
+
+async function stats({ http }: Stage): Promise<Numbers> {
+  return (await http(STATS)).json() as Numbers;
+}
+
+async function active(t: Stage): Promise<number> {
+  return (await stats(t))['active_connections'] ?? Number.NaN;
+}
+
+async function total(t: Stage): Promise<number> {
+  return (await stats(t))['total_messages'] ?? Number.NaN;
+}
+
+// Connections of earlier checks may still be ending: two equal answers 100 ms apart, or 1.5 s, whichever is first.
+async function settled(t: Stage): Promise<number> {
+  let before = await active(t);
+  for (let i = 0; i < 15; i += 1) {
+    await t.pause(100);
+    const now = await active(t);
+    if (now === before) return now;
+    before = now;
+  }
+  return before;
+}
+
+// Asks until the number of connections is back to what it was.
+async function returnsTo(t: Stage, wanted: number, after: string): Promise<void> {
+  let last = Number.NaN;
+  let over = false;
+  const poll = async () => {
+    while (!over) {
+      last = await active(t);
+      if (last === wanted) return;
+      await t.pause(50);
+    }
+  };
+  const explanation = {
+    expected: `active_connections is back to ${wanted} within 1 s after ${after}`,
+    get actual() {
+      return `it stays at ${last}`;
+    },
+    hint: 'Count in one place, when a connection has ended, however it ended.',
+  };
+  await t.within(poll(), explanation).finally(() => {
+    over = true;
+  });
+}
+
+function bothEndpoints(
+  run: (t: Stage, path: string) => Promise<void>,
+): (t: Stage) => Promise<void> {
+  return async (t) => {
+    await run(t, STATS);
+    await run(t, HEALTH);
+  };
+}
+
+function contentType({ headers }: HttpAnswer): string {
+  return (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+}
+
+/** The checks of spec/operations.md. */
+export const operations = [
+  check('operations-health-healthy', async ({ http, equal }) => {
+    const answer = await http(HEALTH);
+    equal(answer.status, 200, `the status of GET ${HEALTH}`);
+    equal((answer.json() as { status?: unknown }).status, 'healthy', '`status` in its body');
+  }),
+
+  check(
+    'operations-health-draining',
+    async (t) => {
+      const ann = await t.connect('ann');
+      t.instance.signal();
+      await ann.receives('server_shutdown');
+      const answer = await t.http(HEALTH).catch((error: unknown) => {
+        // A listening socket that is closed already is right, too.
+        if (error instanceof Violation) return null;
+        throw error;
+      });
+      if (answer === null) return;
+      t.equal(answer.status, 503, `the status of GET ${HEALTH} after server_shutdown`);
+      t.equal((answer.json() as { status?: unknown }).status, 'draining', '`status` in its body');
+    },
+    { instance: {} },
+  ),
+
+  check(
+    'operations-health-counts-connections',
+    async (t) => {
+      await t.connect('ann');
+      await settled(t);
+      const health = (await t.http(HEALTH)).json() as Numbers;
+      t.equal(
+        health['active_connections'],
+        await active(t),
+        `active_connections of ${HEALTH}, compared with ${STATS},`,
+      );
+    },
+    { alone: true },
+  ),
+
+  check('operations-health-timestamp-current', async ({ http, pause, assert }) => {
+    const stamp = async () => ((await http(HEALTH)).json() as { timestamp: string }).timestamp;
+    const first = await stamp();
+    await pause(30);
+    const second = await stamp();
+    for (const each of [first, second])
+      assert(TIMESTAMP.test(each), {
+        expected: 'a timestamp of the form YYYY-MM-DDTHH:MM:SS.sssZ',
+        actual: `it is ${JSON.stringify(each)}`,
+      });
+    assert(first < second, {
+      expected:
+        'the timestamp is the time of the answer: it differs between two answers 30 ms apart',
+      actual: `the first answer says ${first}, the second ${second}`,
+      hint: 'The answer is cached, or the timestamp is that of the start.',
+    });
+  }),
+
+  check('operations-stats-members', async ({ http, equal, assert }) => {
+    const answer = await http(STATS);
+    equal(answer.status, 200, `the status of GET ${STATS}`);
+    const body = answer.json() as Record<string, unknown>;
+    for (const [name, fits] of [
+      ['active_connections', Number.isInteger],
+      ['total_messages', Number.isInteger],
+      ['uptime_seconds', Number.isFinite],
+      ['messages_per_second', Number.isFinite],
+    ] as const)
+      assert(fits(body[name]) && Number(body[name]) >= 0, {
+        expected: `\`${name}\` is ${fits === Number.isInteger ? 'an integer' : 'a number'} of at least 0`,
+        actual: `it is ${JSON.stringify(body[name])}`,
+      });
+  }),
+
+  check(
+    'operations-active-counts-welcomed',
+    async (t) => {
+      const before = await settled(t);
+      await t.connect('ann');
+      await t.connect('ann');
+      await t.connect('bob');
+      t.equal(
+        await active(t),
+        before + 3,
+        'active_connections after three connections, two of them of one user,',
+      );
+    },
+    { alone: true },
+  ),
+
+  check(
+    'operations-active-excludes-unwelcomed',
+    async (t) => {
+      const before = await settled(t);
+      const refused = await t.open({ label: 'nobody' });
+      await refused.ends();
+      const forged = await t.open({ label: 'forger', token: 'not.a.token' });
+      await forged.ends();
+      t.equal(await active(t), before, 'active_connections after two refused connections');
+      if (!t.welcome.features.includes('auth_message')) return;
+      await t.open({ label: 'silent', query: [['auth', 'message']] });
+      t.equal(
+        await active(t),
+        before,
+        'active_connections while a connection has yet to authenticate',
+      );
+    },
+    { alone: true },
+  ),
+
+  check(
+    'operations-active-drops-closed',
+    async (t) => {
+      const before = await settled(t);
+      const ann = await t.connect('ann');
+      const bob = await t.connect('bob');
+      ann.close(1000);
+      bob.close(3000, 'done');
+      await ann.ends();
+      await bob.ends();
+      await returnsTo(t, before, 'the closing handshakes');
+    },
+    { alone: true },
+  ),
+
+  check(
+    'operations-active-drops-lost',
+    async (t) => {
+      const before = await settled(t);
+      const ann = await t.connect('ann');
+      const bob = await t.connect('bob');
+      ann.terminate();
+      bob.end();
+      await returnsTo(t, before, 'a TCP reset and a TCP end without a Close frame');
+    },
+    { alone: true },
+  ),
+
+  check(
+    'operations-messages-count-accepted',
+    async (t) => {
+      const [ann, bob] = await t.join('lounge', 'ann', 'bob', 'cid');
+      const before = await total(t);
+      await ann?.chat('lounge', 'counted before its ack');
+      t.equal(
+        await total(t),
+        before + 1,
+        'total_messages after the ack of one chat to a room of three',
+      );
+      ann?.send('chat', { text: 'without an id' }, { room: 'lounge' });
+      await bob?.receives('chat', { data: { text: 'without an id' } });
+      t.equal(await total(t), before + 2, 'total_messages after a chat without an id');
+    },
+    { alone: true },
+  ),
+
+  check(
+    'operations-messages-count-accepted',
+    async (t) => {
+      const { features } = t.welcome;
+      const ann = await t.connect('ann', { claims: { scope: 'parlor:broadcast' } });
+      const others = [
+        ...(features.includes('direct') ? (['direct'] as const) : []),
+        ...(features.includes('broadcast') ? (['broadcast'] as const) : []),
+      ];
+      if (others.length === 0) t.notExercised('the target announces neither direct nor broadcast');
+      const before = await total(t);
+      for (const type of others) {
+        const data = type === 'direct' ? { to: ann.user, text: 'x' } : { text: 'x' };
+        await ann.acked(type, data);
+      }
+      t.equal(
+        await total(t),
+        before + others.length,
+        `total_messages after one each of ${others.join(' and ')}`,
+      );
+    },
+    { alone: true, variant: 'other-types' },
+  ),
+
+  check(
+    'operations-messages-exclude-refused',
+    async (t) => {
+      const { limit } = t.rate('messages');
+      const [ann] = await t.join('lounge', 'ann');
+      if (!ann) return;
+      const before = await total(t);
+      ann.sendText('{');
+      await ann.errs('invalid_json');
+      await ann.refuses('invalid_payload', () =>
+        ann.request('chat', { text: '' }, { room: 'lounge' }),
+      );
+      await ann.refuses('not_in_room', () =>
+        ann.request('chat', { text: 'x' }, { room: 'elsewhere' }),
+      );
+      // The one that was refused for its room has used quota: the rest of it, and one more.
+      const replies = [];
+      for (let i = 0; i < limit; i += 1)
+        replies.push(await ann.request('chat', { text: 'x' }, { room: 'lounge' }));
+      const accepted = replies.filter(({ type }) => type === 'ack').length;
+      t.equal(
+        await total(t),
+        before + accepted,
+        `total_messages after ${accepted} accepted and ${3 + limit - accepted} refused messages`,
+      );
+    },
+    { alone: true },
+  ),
+
+  check(
+    'operations-messages-exclude-control',
+    async (t) => {
+      const before = await total(t);
+      const [ann] = await t.join('lounge', 'ann');
+      await ann?.members('lounge');
+      await ann?.typing('lounge');
+      await ann?.pings();
+      await ann?.leaves('lounge');
+      t.equal(await total(t), before, 'total_messages after join, members, typing, ping and leave');
+    },
+    { alone: true },
+  ),
+
+  check(
+    'operations-messages-exclude-duplicates',
+    async (t) => {
+      if (!t.welcome.features.includes('resume'))
+        t.notExercised('the target does not announce resume');
+      const [ann] = await t.join('lounge', 'ann');
+      const before = await total(t);
+      await ann?.chat('lounge', 'once', { id: 'same' });
+      const again = await ann?.chat('lounge', 'once', { id: 'same' });
+      t.equal(again?.data.duplicate, true, '`duplicate` in the second ack');
+      t.equal(await total(t), before + 1, 'total_messages after a chat and its repetition');
+    },
+    { alone: true },
+  ),
+
+  check(
+    'operations-uptime-measured',
+    async (t) => {
+      const asked = performance.now();
+      const first = await stats(t);
+      const answered = performance.now();
+      await t.pause(2_500);
+      const askedAgain = performance.now();
+      const second = await stats(t);
+      const grown = (second['uptime_seconds'] ?? 0) - (first['uptime_seconds'] ?? 0);
+      const least = (askedAgain - answered) / 1_000 - 1;
+      const most = (performance.now() - asked) / 1_000 + 1;
+      t.assert(grown >= least && grown <= most, {
+        expected: `uptime_seconds grows by ${least.toFixed(1)} to ${most.toFixed(1)} between the two answers`,
+        actual: `it grew by ${grown}`,
+      });
+    },
+    { timers: true, takes: () => 2_500 },
+  ),
+
+  check(
+    'operations-rate-consistent',
+    async (t) => {
+      const [ann] = await t.join('lounge', 'ann');
+      for (let i = 0; i < t.rate('messages').limit; i += 1)
+        await ann?.chat('lounge', `message ${i}`);
+      const {
+        total_messages: all = 0,
+        uptime_seconds: up = 0,
+        messages_per_second: rate = -1,
+      } = await stats(t);
+      const sent = t.rate('messages').limit;
+      // In the first minute the rate follows from the other two; later it lies between what was just sent and everything.
+      const [least, most] =
+        up < 60 ? [all / (up + 0.05), all / Math.max(up - 0.05, 0.001)] : [sent / 60, all / 60];
+      t.assert(rate >= least - 0.001 && rate <= most + 0.001, {
+        expected: `messages_per_second is between ${least.toFixed(3)} and ${most.toFixed(3)}, with ${all} messages and ${up} s`,
+        actual: `it is ${rate}`,
+      });
+    },
+    { alone: true },
+  ),
+
+  check(
+    'operations-answers-json',
+    bothEndpoints(async ({ http, equal }, path) => {
+      equal(contentType(await http(path)), 'application/json', `the media type of GET ${path}`);
+    }),
+  ),
+
+  check(
+    'operations-answers-not-stored',
+    bothEndpoints(async ({ http, assert }, path) => {
+      const value = (await http(path)).headers['cache-control'] ?? '';
+      assert(/(^|[\s,])no-store([\s,]|$)/i.test(value), {
+        expected: `GET ${path} is answered with Cache-Control: no-store`,
+        actual: `Cache-Control is ${value === '' ? 'absent' : JSON.stringify(value)}`,
+      });
+    }),
+  ),
+
+  check(
+    'operations-answers-name-nobody',
+    bothEndpoints(async ({ connect, user, room, http, mint, assert }, path) => {
+      const token = mint('ann');
+      const ann = await connect('ann', { token });
+      await ann.joins('lounge');
+      const { body } = await http(path);
+      for (const secret of [user('ann'), room('lounge'), token])
+        assert(!body.includes(secret), {
+          expected: `the answer to GET ${path} names no user, room or token`,
+          actual: `it contains ${secret === token ? 'a token' : secret}`,
+        });
+    }),
+  ),
+
+  check(
+    'operations-errors-are-problems',
+    bothEndpoints(async ({ http, equal }, path) => {
+      for (const method of ['POST', 'DELETE']) {
+        const answer = await http(path, { method });
+        equal(answer.status, 405, `the status of ${method} ${path}`);
+        equal(
+          contentType(answer),
+          'application/problem+json',
+          `the media type of the answer to ${method} ${path}`,
+        );
+        const { status } = answer.json() as { status?: unknown };
+        if (status !== undefined) equal(status, 405, '`status` in its body');
+      }
+    }),
+  ),
+
+  check(
+    'operations-health-degraded',
+    async (t) => {
+      await t.control('broker.stop');
+      try {
+        await t.within(
+          until(t, 503, 'degraded'),
+          {
+            expected: `GET ${HEALTH} is answered with 503 and degraded within 10 s of the broker's loss`,
+            actual: 'it is not',
+          },
+          10_000,
+        );
+      } finally {
+        await t.control('broker.start');
+      }
+      await t.within(
+        until(t, 200, 'healthy'),
+        {
+          expected: `GET ${HEALTH} is answered with 200 and healthy when the broker is back`,
+          actual: 'it is not',
+        },
+        30_000,
+      );
+    },
+    { alone: true, needs: ['control:broker.stop', 'control:broker.start'] },
+  ),
+];
+
+async function until(t: Stage, status: number, word: string): Promise<void> {
+  for (;;) {
+    const answer = await t.http(HEALTH);
+    if (answer.status === status && (answer.json() as { status?: unknown }).status === word) return;
+    await t.pause(100);
+  }
+}
