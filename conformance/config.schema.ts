@@ -25,8 +25,6 @@ export const controls = [
   'logs.read',
 ] as const;
 
-const DURATION = '^[1-9][0-9]*(ms|s|m)$';
-
 function text(description: string) {
   return Type.Optional(Type.String({ minLength: 1, description }));
 }
@@ -67,6 +65,7 @@ const token = closed('How the runner gets the tokens that its clients use.', {
     0,
     'The tolerance of the server for `exp` and `nbf`, in milliseconds. Default: 0.',
   ),
+  key_id: text('The `kid` of every token, where the server asks for one.'),
 });
 
 const knownFailure = closed('A failure that is accepted for now; it still runs.', {
@@ -78,7 +77,7 @@ const knownFailure = closed('A failure that is accepted for now; it still runs.'
   expires: Type.Optional(
     Type.String({
       pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}$',
-      description: 'The last day on which it is accepted, as YYYY-MM-DD.',
+      description: 'The day from which it is no longer accepted, as YYYY-MM-DD.',
     }),
   ),
 });
@@ -101,12 +100,6 @@ const settings = closed('What to run and how; each is also a flag and an environ
   ),
   min_checks: whole(1, 'Fewer decided checks than this make the run undecided. Default: 1.'),
   seed: whole(0, 'The seed of generated conversations. Default: drawn anew.'),
-  time: Type.Optional(
-    Type.String({
-      pattern: DURATION,
-      description: 'How long generated conversations may go on, such as 30s or 5m.',
-    }),
-  ),
   jobs: whole(1, 'How many checks may run side by side.'),
   report: texts(
     'Reports to write, each as <kind>=<path>: json, ndjson, junit, html, markdown or badge.',
@@ -134,13 +127,30 @@ export const config = Type.Object(
         description: 'The path of the endpoint of a started server. Default: /ws.',
       }),
     ),
+    instances: whole(1, 'How many instances of the start command make a cluster. Default: 1.'),
+    env: Type.Optional(
+      Type.Record(Type.String(), Type.String(), {
+        description: 'Variables for the started server, on top of the test contract.',
+      }),
+    ),
+    plain: Type.Optional(
+      Type.Boolean({
+        description:
+          'The server knows nothing of Parlor: only the transport is tested. Default: false.',
+      }),
+    ),
+    logs: Type.Optional(
+      Type.Boolean({
+        description: 'The output of the started server is its structured log. Default: false.',
+      }),
+    ),
     token: Type.Optional(token),
     session: Type.Optional(
       Type.Record(Type.String(), Type.String({ minLength: 1 }), {
         description: 'Valid values of the cookie `session_token`, each with its user.',
       }),
     ),
-    origin: text('An Origin that the server allows.'),
+    origins: texts('Values of Origin that the server allows.'),
     require: Profiles('Profiles that the server has to announce and pass.'),
     control: Type.Optional(
       closed(

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type DocumentNode, evaluate, parse, type ValueNode } from '@humanwhocodes/momoa';
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import { messageOf, UsageError } from '#conformance/harness/verdict.js';
 import type { Config } from './config.schema.js';
-import { messageOf, UsageError } from './harness/verdict.js';
 import { alternatives, didYouMean } from './nearest.js';
 
 export type { Config } from './config.schema.js';
@@ -11,7 +11,12 @@ export type { Config } from './config.schema.js';
 /** Names under which a config is found without being named. */
 export const configNames = ['parlor.config.json', 'parlor.config.jsonc'] as const;
 
+type KnownFailures = NonNullable<Config['known_failures']>;
+
 const MOST = 5;
+const configSchema: { properties: Record<string, object> } = createRequire(import.meta.url)(
+  '#conformance/config.schema.json',
+);
 
 /**
  * Reads a config file: JSON, comments and trailing commas allowed.
@@ -19,13 +24,15 @@ const MOST = 5;
  * @throws UsageError with a sentence for each mistake: what was expected, where, what came instead
  */
 export function loadConfig(path: string): Config {
-  let text: string;
+  return parseConfig(readText(path, 'the config'), path);
+}
+
+function readText(path: string, what: string): string {
   try {
-    text = readFileSync(path, 'utf8').replace(/^\ufeff/, '');
+    return readFileSync(path, 'utf8').replace(/^\ufeff/, '');
   } catch (error) {
-    throw new UsageError(`the config ${path} cannot be read: ${messageOf(error)}`);
+    throw new UsageError(`${what} ${path} cannot be read: ${messageOf(error)}`);
   }
-  return parseConfig(text, path);
 }
 
 /**
@@ -34,19 +41,32 @@ export function loadConfig(path: string): Config {
  * @throws UsageError with a sentence for each mistake
  */
 export function parseConfig(text: string, name: string): Config {
+  return read<Config>(text, name, configSchema, 'the config');
+}
+
+/**
+ * Reads a file of known failures: a list of entries as a config has them.
+ *
+ * @throws UsageError with a sentence for each mistake
+ */
+export function loadKnownFailures(path: string): KnownFailures {
+  const schema = configSchema.properties['known_failures'] ?? {};
+  return read<KnownFailures>(readText(path, 'the known failures'), path, schema, 'the list');
+}
+
+function read<T>(text: string, name: string, schema: object, whole: string): T {
   const document = parseJson(text, name);
   refuseTwice(document.body, name);
   const value: unknown = evaluate(document);
-  const schema: object = createRequire(import.meta.url)('#conformance/config.schema.json');
   const check = new Ajv2020({
     strict: true,
     ownProperties: true,
     allErrors: true,
     verbose: true,
-  }).compile<Config>(schema);
+  }).compile<T>(schema);
   if (check(value)) return value;
   const sentences = (check.errors ?? []).map(
-    (fault) => `${place(document, fault, name)}: ${sentence(fault)}`,
+    (fault) => `${place(document, fault, name)}: ${sentence(fault, whole)}`,
   );
   const more = sentences.length > MOST ? [`and ${sentences.length - MOST} more mistakes`] : [];
   throw new UsageError([...sentences.slice(0, MOST), ...more].join('\n'));
@@ -116,9 +136,11 @@ function keyOf({ name }: { name: { type: string; value?: string; name?: string }
   return name.value ?? name.name ?? '';
 }
 
-function sentence({ instancePath, keyword, params, data, parentSchema }: ErrorObject): string {
-  const where =
-    instancePath === '' ? 'the config' : `'${instancePath.slice(1).replaceAll('/', '.')}'`;
+function sentence(
+  { instancePath, keyword, params, data, parentSchema }: ErrorObject,
+  whole: string,
+): string {
+  const where = instancePath === '' ? whole : `'${instancePath.slice(1).replaceAll('/', '.')}'`;
   const came = show(data);
   switch (keyword) {
     case 'additionalProperties': {

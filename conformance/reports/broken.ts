@@ -1,4 +1,5 @@
 import type { Failure } from '#conformance/harness/events.js';
+import { type Outcome, outcomeOf } from './outcome.js';
 import type { CheckResult, Report } from './report.js';
 
 /** A requirement as `spec/requirements.json` has it. */
@@ -18,43 +19,29 @@ export interface RuleBook {
 }
 
 /** A broken rule and what follows from it. */
-export interface Broken {
-  /** The check that found it; a rule that frames broke has the check that received the first of them. */
-  check: string;
-  rule: string;
-  level: Rule['level'];
-  chapter: string;
-  text: string;
-  grade: 'fail' | 'warning' | 'known';
-  /** A frame that any check received, rather than what the check looked for. */
-  by_frame: boolean;
-  known?: { reason: string; expires?: string };
+export interface Broken extends Pick<CheckResult, 'check' | 'rule' | 'level' | 'text' | 'known'> {
+  grade: Extract<Outcome, 'fail' | 'warning' | 'known'>;
   failure: Failure;
+  /** Another check, whose frames broke the rule first. */
+  seen_in: string | undefined;
   /** Other broken checks that this one explains. */
   follows: Broken[];
 }
 
+const ORDER = { fail: 0, warning: 1, known: 2 };
+
 /** The broken rules of a run, root causes only: failures, warnings, known failures; what explains most comes first. */
-export function brokenRules(report: Report, book: RuleBook): Broken[] {
-  const all = [
-    ...report.findings.map((fault) => fromFrame(fault, book)),
-    ...report.checks.flatMap(fromCheck),
-  ];
-  const byCheck = new Map(
-    all.filter(({ by_frame }) => !by_frame).map((each) => [each.check, each]),
-  );
+export function brokenRules(report: Report): Broken[] {
+  const all = report.checks.flatMap((result) => broken(result, report));
+  const byCheck = new Map(all.map((each) => [each.check, each]));
   const roots = all.filter((each) => {
     const root = rootOf(each, byCheck);
     if (root === each) return true;
     root.follows.push(each);
     return false;
   });
-  const order = { fail: 0, warning: 1, known: 2 };
   return roots.sort(
-    (a, b) =>
-      order[a.grade] - order[b.grade] ||
-      Number(a.by_frame) - Number(b.by_frame) ||
-      b.follows.length - a.follows.length,
+    (a, b) => ORDER[a.grade] - ORDER[b.grade] || b.follows.length - a.follows.length,
   );
 }
 
@@ -63,36 +50,13 @@ export function undecided(report: Report): CheckResult[] {
   return report.checks.filter(({ verdict }) => verdict === 'inconclusive' || verdict === 'vacuous');
 }
 
-/** Failures that count: failed checks, and required rules that frames broke. */
-export function failures(report: Report, book: RuleBook): Broken[] {
-  return brokenRules(report, book)
-    .flatMap((root) => [root, ...root.follows])
-    .filter(({ grade }) => grade === 'fail');
-}
-
-function fromCheck(result: CheckResult): Broken[] {
-  const { check, rule, level, chapter, text, verdict, failure, known } = result;
-  if (!failure || (verdict !== 'fail' && verdict !== 'warning')) return [];
-  const grade: Broken['grade'] = known ? 'known' : verdict;
-  const base: Broken = {
-    check,
-    rule,
-    level,
-    chapter,
-    text,
-    grade,
-    by_frame: false,
-    failure,
-    follows: [],
-  };
+function broken(result: CheckResult, { findings }: Report): Broken[] {
+  const { check, rule, level, text, failure, known } = result;
+  const grade = outcomeOf(result);
+  if (!failure || (grade !== 'fail' && grade !== 'warning' && grade !== 'known')) return [];
+  const seen_in = findings.find((each) => each.rule === rule && each.check !== check)?.check;
+  const base: Broken = { check, rule, level, text, grade, failure, seen_in, follows: [] };
   return [known ? { ...base, known } : base];
-}
-
-function fromFrame({ check, rule, failure }: Report['findings'][number], book: RuleBook): Broken {
-  const stated = book.rules[rule] ?? { level: 'must', text: '', chapter: rule.split('-')[0] ?? '' };
-  const { level, text, chapter } = stated;
-  const grade = level === 'must' ? 'fail' : 'warning';
-  return { check, rule, level, chapter, text, grade, by_frame: true, failure, follows: [] };
 }
 
 // The chain of causes, followed to its end; a chain that bites its tail has no end and is cut.

@@ -52,12 +52,10 @@ function kindOf({ before, after }: Change): keyof Difference {
   return is > was ? 'worse' : is < was ? 'better' : 'other';
 }
 
-// A rule whose frames were wrong has no check of its own; it is told apart by its name.
 function outcomesOf(report: Report): Map<string, Outcome> {
   const found = new Map<string, Outcome>(
     report.checks.map((each) => [each.check, outcomeOf(each)]),
   );
-  for (const { rule } of report.findings) found.set(`${rule} (by a frame)`, 'fail');
   for (const { rule } of report.not_exercised)
     if (!found.has(rule)) found.set(rule, 'not_exercised');
   return found;

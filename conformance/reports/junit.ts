@@ -1,5 +1,4 @@
 import Builder from 'fast-xml-builder';
-import { type Broken, failures, type RuleBook } from './broken.js';
 import { explain } from './explain.js';
 import { outcomeOf, outcomes } from './outcome.js';
 import type { CheckResult, Report } from './report.js';
@@ -26,12 +25,11 @@ interface Detail {
 }
 
 /** JUnit XML: a suite per chapter, a case per check; what was not decided is an error, never a pass. */
-export function junit(report: Report, book: RuleBook): string {
+export function junit(report: Report): string {
   const suites = new Map<string, Case[]>();
   const put = (suite: string, each: Case) =>
     suites.set(suite, [...(suites.get(suite) ?? []), each]);
   for (const result of report.checks) put(result.chapter, checkCase(result));
-  for (const each of failures(report, book)) if (each.by_frame) put(each.chapter, frameCase(each));
   for (const { rule, reason } of report.not_exercised) {
     if (report.checks.some((result) => result.rule === rule)) continue;
     const chapter = rule.split('-')[0] ?? '';
@@ -68,13 +66,6 @@ function checkCase(result: CheckResult): Case {
     case 'excluded':
       return { ...base, skipped: { '@message': line(`${outcomes[outcome]}: ${reason}`) } };
   }
-}
-
-function frameCase({ rule, check, chapter, text, failure, level }: Broken): Case {
-  return {
-    ...named(`${rule} (a frame seen in ${check})`, chapter, 0),
-    failure: detail(failure.actual, level, explain(text, failure)),
-  };
 }
 
 // Without it a run that never reached a check would look like a green one.

@@ -21,7 +21,7 @@ const MARKS: Readonly<Record<Outcome, string>> = {
 
 /** A summary for a CI's job page, in GitHub's Markdown. */
 export function markdown(report: Report, book: RuleBook): string {
-  const broken = brokenRules(report, book);
+  const broken = brokenRules(report);
   const shown = broken.slice(0, MOST_FAILURES);
   return `${[
     `## ${report.exit_code === 0 ? '✅' : '❌'} ${plain(report.summary)}`,
@@ -52,8 +52,8 @@ function totals({ totals: found }: Report): string[] {
 }
 
 function failure(broken: Broken, book: RuleBook): string[] {
-  const { failure: found, rule, text, level, grade, by_frame, check, follows } = broken;
-  const heading = `${MARKS[grade]} ${plain(by_frame ? `${rule} (a frame seen in ${check})` : check)}`;
+  const { failure: found, rule, text, level, grade, check, follows } = broken;
+  const heading = `${MARKS[grade]} ${plain(check)}`;
   return [
     `### ${heading}`,
     '',

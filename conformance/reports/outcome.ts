@@ -26,7 +26,7 @@ export function outcomeOf({
   verdict: Verdict;
   known?: CheckEnd['known'];
 }): Outcome {
-  return verdict === 'fail' && known ? 'known' : verdict;
+  return (verdict === 'fail' || verdict === 'warning') && known ? 'known' : verdict;
 }
 
 /** `3 passed`, `1 warning`, `2 warnings`. */

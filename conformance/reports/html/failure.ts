@@ -11,14 +11,13 @@ const OPEN = 12;
 
 /** A broken rule as an article: open for the first few, folded beyond them. */
 export function failureArticle(broken: Broken, index: number, book: RuleBook): Html {
-  const { failure, rule, check, text, level, grade, by_frame, known } = broken;
-  const name = by_frame ? rule : check;
+  const { failure, rule, check, text, level, grade, known, seen_in } = broken;
   return html`<article class="failure ${grade}" id="${anchor(broken)}">
 <details${index < OPEN && grade !== 'known' ? html` open` : ''}>
-<summary><h3>${chip(grade)} <code>${name}</code></h3><p class="gist">${shorten(failure.actual, 160)}</p></summary>
+<summary><h3>${chip(grade)} <code>${check}</code></h3><p class="gist">${shorten(failure.actual, 160)}</p></summary>
 <div class="body">
 ${text !== '' && html`<blockquote>${prose(text)} <span class="level">${level}</span></blockquote>`}
-<p class="where"><a href="${book.link(rule)}">Read the rule in the spec</a>${by_frame && html`. A frame broke it that <code>${check}</code> received, as any check might have.`}</p>
+<p class="where"><a href="${book.link(rule)}">Read the rule in the spec</a>${seen_in !== undefined && html`. A frame broke it first that <code>${seen_in}</code> received.`}</p>
 <dl class="outcome">
 ${known && html`<dt>Known</dt><dd>${known.reason}${known.expires !== undefined && html` (until ${known.expires})`}</dd>`}
 <dt>Expected</dt>${failure.expected.map((each, place) => html`<dd>${place > 0 && html`<span class="or">or</span> `}${prose(shorten(each, LONGEST))}</dd>`)}
@@ -26,24 +25,24 @@ ${known && html`<dt>Known</dt><dd>${known.reason}${known.expires !== undefined &
 ${failure.hint !== undefined && html`<dt>Hint</dt><dd class="hint">${prose(shorten(failure.hint, LONGEST))}</dd>`}
 </dl>
 ${follows(broken)}
-${failure.timeline.length > 0 && html`<h4>What went over the wire</h4>${sequence(failure.timeline, name)}${frameTable(failure.timeline)}`}
+${failure.timeline.length > 0 && html`<h4>What went over the wire</h4>${sequence(failure.timeline, check)}${frameTable(failure.timeline)}`}
 ${script(broken)}
 ${failure.replay !== undefined && html`<h4>Run it again</h4><div class="command"><pre><code>${failure.replay}</code></pre>${copyButton('Copy the command')}</div>`}
 ${why(book.why(rule))}
-<div class="copy-all"><pre hidden>${name}
+<div class="copy-all"><pre hidden>${check}
 ${shorten(explain(text, failure), 20_000)}</pre>${copyButton('Copy this failure as text')}</div>
 </div></details></article>
 `;
 }
 
 /** Where a broken rule's article is found on the page. */
-export function anchor({ check, rule, by_frame }: Broken): string {
-  return by_frame ? `frame-${rule}` : `failure-${check.replaceAll('/', '--')}`;
+export function anchor({ check }: Broken): string {
+  return `failure-${check.replaceAll('/', '--')}`;
 }
 
 function follows({ follows: found }: Broken): Html | false {
   if (found.length === 0) return false;
-  return html`<details class="follows"><summary>${count(found.length, 'other check')} failed for this reason</summary><ul>${found.map((each) => html`<li><code>${each.by_frame ? each.rule : each.check}</code> ${shorten(each.failure.actual, 300)}</li>`)}</ul></details>`;
+  return html`<details class="follows"><summary>${count(found.length, 'other check')} failed for this reason</summary><ul>${found.map((each) => html`<li><code>${each.check}</code> ${shorten(each.failure.actual, 300)}</li>`)}</ul></details>`;
 }
 
 function script({ failure: { script: found, reproduction } }: Broken): Html | false {

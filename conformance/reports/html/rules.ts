@@ -66,7 +66,7 @@ ${checks.length > 1 && html`<ul class="variants">${checks.map((each) => html`<li
 }
 
 function rowsOf(report: Report, book: RuleBook): Row[] {
-  const roots = brokenRules(report, book);
+  const roots = brokenRules(report);
   const all = roots.flatMap((root) => [
     root,
     ...root.follows.map((each) => ({ ...root, rule: each.rule })),
@@ -75,23 +75,20 @@ function rowsOf(report: Report, book: RuleBook): Row[] {
   for (const each of report.checks) byRule.set(each.rule, [...(byRule.get(each.rule) ?? []), each]);
   const rules = new Set([
     ...byRule.keys(),
-    ...report.findings.map(({ rule }) => rule),
+
     ...report.not_exercised.map(({ rule }) => rule),
   ]);
   return [...rules].map((rule) => {
     const checks = byRule.get(rule) ?? [];
     const stated = checks[0] ?? book.rules[rule];
     const reason = report.not_exercised.find((each) => each.rule === rule)?.reason;
-    const frame = report.findings.some((each) => each.rule === rule);
-    const came: Outcome[] = checks.map(outcomeOf);
-    if (frame) came.push((stated?.level ?? 'must') === 'must' ? 'fail' : 'warning');
     return {
       rule,
       chapter: stated?.chapter ?? rule.split('-')[0] ?? '',
       profile: stated?.profile ?? '',
       level: stated?.level ?? 'must',
       text: stated?.text ?? '',
-      outcome: worst(came),
+      outcome: worst(checks.map(outcomeOf)),
       reasons: [
         ...new Set([
           ...(reason === undefined ? [] : [reason]),

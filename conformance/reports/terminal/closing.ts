@@ -1,4 +1,4 @@
-import { brokenRules, failures, undecided } from '../broken.js';
+import { brokenRules, undecided } from '../broken.js';
 import { counted, type Outcome } from '../outcome.js';
 import type { CheckResult, Report } from '../report.js';
 import { count, duration, pad, visible, wrap } from '../text.js';
@@ -13,21 +13,19 @@ export function closing(report: Report, style: Style, profile: boolean): string[
   const verdict = report.exit_code === 0 ? colors.green : colors.red;
   return [
     '',
-    ...brokenRules(report, style.book).flatMap((each) => failure(each, style)),
+    ...brokenRules(report).flatMap((each) => failure(each, style)),
     ...reasons('undecided', undecided(report), style),
     ...reasons('not exercised', notExercised(report), style),
     ...(profile ? whereTheTimeWent(report, style) : []),
     ...wrap(visible(report.summary), width).map((line) => verdict(colors.bold(line))),
     ...apart(report, style),
-    totalsLine(report, style),
+    totalsLine(report),
   ];
 }
 
 /** The plain line that any CI can read; what was not decided is in none of its numbers. */
-export function totalsLine(report: Report, { book }: Pick<Style, 'book'>): string {
-  const frames = failures(report, book).filter(({ by_frame }) => by_frame).length;
-  const { pass, fail, not_exercised } = report.totals;
-  return `${pass} passed, ${fail + frames} failed, ${not_exercised} skipped`;
+export function totalsLine({ totals }: Report): string {
+  return `${totals.pass} passed, ${totals.fail} failed, ${totals.not_exercised} skipped`;
 }
 
 function apart({ totals, duration_ms }: Report, { colors }: Style): string[] {

@@ -14,9 +14,8 @@ export function failure(broken: Broken, style: Style): string[] {
   const { colors, book, width } = style;
   const { failure: found, rule, check, level, text, grade, known } = broken;
   const paint = { fail: colors.red, warning: colors.yellow, known: colors.dim }[grade];
-  const name = broken.by_frame ? `${rule} (a frame seen in ${check})` : check;
   return [
-    `${paint(colors.bold(TITLES[grade]))} ${colors.bold(visible(name))} ${colors.dim(`· ${level}`)}`,
+    `${paint(colors.bold(TITLES[grade]))} ${colors.bold(visible(check))} ${colors.dim(`· ${level}`)}`,
     '',
     ...(text === '' ? [] : wrap(visible(text), width - 2).map((line) => `  ${line}`)),
     `  ${colors.dim(book.link(rule))}`,
@@ -25,6 +24,9 @@ export function failure(broken: Broken, style: Style): string[] {
     ...found.expected.flatMap((each, index) => field(index === 0 ? 'expected' : 'or', each, style)),
     ...field('happened', found.actual, style, colors.bold),
     ...(found.hint === undefined ? [] : field('hint', found.hint, style)),
+    ...(broken.seen_in === undefined
+      ? []
+      : field('seen', `first in a frame that ${broken.seen_in} received`, style)),
     ...follows(broken, style),
     ...section(timeline(found.timeline, style, '  ')),
     ...script(broken, style),
@@ -52,7 +54,7 @@ function field(
 
 function follows({ follows: found }: Broken, style: Style): string[] {
   if (found.length === 0) return [];
-  const names = found.map(({ check, rule, by_frame }) => (by_frame ? rule : check));
+  const names = found.map(({ check }) => check);
   return field(
     'follows',
     `${count(found.length, 'other check')} failed for this reason: ${names.join(', ')}`,

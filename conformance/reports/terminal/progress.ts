@@ -10,6 +10,8 @@ interface Chapter {
   done: number;
   started: number | undefined;
   running: Set<string>;
+  /** What its line last said, once it was written for good. */
+  written: string | undefined;
 }
 
 const REDRAW_MS = 80;
@@ -17,6 +19,7 @@ const REDRAW_MS = 80;
 /** One line per chapter while a run goes on: redrawn on a terminal, written once when complete elsewhere. */
 export class Progress {
   readonly #chapters = new Map<string, Chapter>();
+  readonly #planned: ReadonlySet<string>;
   readonly #screen: Screen;
   readonly #style: Style;
   readonly #now: () => number;
@@ -32,6 +35,7 @@ export class Progress {
     this.#screen = screen;
     this.#style = style;
     this.#now = now;
+    this.#planned = new Set(checks);
     for (const check of checks) this.#chapter(chapterOf(check)).total += 1;
   }
 
@@ -44,12 +48,13 @@ export class Progress {
 
   end(result: CheckEnd): void {
     const chapter = this.#chapter(chapterOf(result.check));
-    chapter.started ??= this.#now() - result.duration_ms;
     chapter.running.delete(result.check);
     chapter.done += 1;
     const outcome = outcomeOf(result);
     chapter.counts.set(outcome, (chapter.counts.get(outcome) ?? 0) + 1);
-    if (chapter.done === chapter.total) this.print(this.#line(chapter));
+    // What was never planned has ended before it began, and is told of when the run ends.
+    if (!this.#planned.has(result.check)) chapter.total += 1;
+    else if (chapter.done === chapter.total) this.#complete(chapter);
     else this.#redrawSoon();
   }
 
@@ -60,13 +65,18 @@ export class Progress {
     this.#draw();
   }
 
-  /** Removes what was redrawn and writes a line for each chapter that was cut short. */
+  #complete(chapter: Chapter): void {
+    chapter.written = said(chapter);
+    this.print(this.#line(chapter));
+  }
+
+  /** Removes what was redrawn and writes a line for each chapter that has more to say. */
   finish(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#erase();
     for (const chapter of this.#chapters.values()) {
-      if (chapter.done < chapter.total) this.#screen.write(`${this.#line(chapter)}\n`);
+      if (chapter.written !== said(chapter)) this.#screen.write(`${this.#line(chapter)}\n`);
     }
   }
 
@@ -96,15 +106,12 @@ export class Progress {
 
   #line(chapter: Chapter): string {
     const { colors, width } = this.#style;
-    const { name, total, done, counts, started, running } = chapter;
+    const { name, total, done, started, running } = chapter;
     const complete = done === total;
-    const parts = (Object.keys(outcomes) as Outcome[]).flatMap((each) => {
-      const number = counts.get(each);
-      return number === undefined ? [] : [counted(each, number)];
-    });
+    const parts = said(chapter);
     const what = complete
-      ? parts.join(', ')
-      : [`${done} of ${total}`, ...parts.slice(0, 2), ...running].join(', ');
+      ? parts
+      : [`${done} of ${total}`, parts, ...running].filter(Boolean).join(', ');
     const time = started === undefined ? '' : duration(this.#now() - started);
     return `  ${this.#mark(chapter)} ${pad(name, 15)}${pad(what, width - 31)} ${colors.dim(time.padStart(10))}`;
   }
@@ -113,9 +120,9 @@ export class Progress {
     const { colors } = this.#style;
     if (counts.has('fail')) return colors.red('✗');
     if (done < total) return colors.cyan('•');
-    return counts.has('inconclusive') || counts.has('vacuous')
-      ? colors.yellow('?')
-      : colors.green('✓');
+    if (counts.has('inconclusive') || counts.has('vacuous')) return colors.yellow('?');
+    const decided = ['pass', 'warning', 'known'] as const;
+    return decided.some((each) => counts.has(each)) ? colors.green('✓') : colors.dim('–');
   }
 
   #chapter(name: string): Chapter {
@@ -128,11 +135,20 @@ export class Progress {
         done: 0,
         started: undefined,
         running: new Set(),
+        written: undefined,
       };
       this.#chapters.set(name, chapter);
     }
     return chapter;
   }
+}
+
+// Its outcomes in words: `1 failed, 2 passed`.
+function said({ counts }: Chapter): string {
+  return (Object.keys(outcomes) as Outcome[])
+    .filter((each) => counts.has(each))
+    .map((each) => counted(each, counts.get(each) ?? 0))
+    .join(', ');
 }
 
 // A rule's id begins with its chapter, which is one word.

@@ -14,14 +14,18 @@ export function terminal(
   options: { profile?: boolean } = {},
 ): Reporter {
   const style = styleOf(screen, book);
+  let begun = false;
   let progress = new Progress(screen, style, []);
   const gather = collect(opening, (report) => {
     progress.finish();
+    // A run that never began has nothing to show; its one sentence is told by the command line.
+    if (!begun) return;
     screen.write(`${closing(report, style, options.profile ?? false).join('\n')}\n`);
   });
   return (event) => {
     if (event.event === 'run_start') {
       screen.write(`${header(event, style).join('\n')}\n`);
+      begun = true;
       progress = new Progress(screen, style, event.checks);
     } else if (event.event === 'check_start') progress.start(event.check);
     else if (event.event === 'check_end') progress.end(event);

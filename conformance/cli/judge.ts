@@ -1,0 +1,107 @@
+import type { ExitCode, Reporter, RunEvent } from '#conformance/harness/events.js';
+import { type RunOptions, runConformance } from '#conformance/harness/run.js';
+import { messageOf } from '#conformance/harness/verdict.js';
+import { openReports } from '#conformance/reports/files.js';
+import { redacting } from '#conformance/reports/redact.js';
+import type { Opening } from '#conformance/reports/report.js';
+import { terminal } from '#conformance/reports/terminal/reporter.js';
+import { bookFor, bookFrom } from './book.js';
+import { fromEnvironment, type Settings } from './flags.js';
+import { type Io, wantsColor } from './io.js';
+import { packageVersion } from './package.js';
+import { again } from './replay.js';
+import { knownProfile, selected } from './selection.js';
+import { gather, type Said } from './settings.js';
+import { secretsOf, targetOf } from './target.js';
+
+/**
+ * `parlor test`: judges a server and writes the reports.
+ *
+ * @throws UsageError for settings that make no sense
+ */
+export async function judge(flags: Settings, io: Io): Promise<ExitCode> {
+  const said = gather(flags, fromEnvironment(io.env), io.cwd);
+  const target = targetOf(said, io.cwd);
+  for (const name of said.require ?? []) knownProfile(name, '--require');
+  const { checks: all } = await import('#conformance/checks/index.js');
+  const checks = selected(all, said);
+  const opening = openingOf(said, io);
+  const outlets = outletsOf(said, opening, io);
+  const end = await runConformance(target, {
+    checks,
+    report: redacting(again(flags, outlets.report), secretsOf(target)),
+    ...optionsOf(said),
+  });
+  if (!outlets.begun()) io.stderr(`parlor: ${end.summary}\n`);
+  for (const sentence of outlets.broken()) io.stderr(`parlor: ${sentence}\n`);
+  // A gate that asked for a report and has none must not be told that all is well.
+  return outlets.broken().length > 0 && end.exit_code === 0 ? 5 : end.exit_code;
+}
+
+function optionsOf(said: Said): Omit<RunOptions, 'checks'> {
+  const { jobs, require, seed, bail, accepted } = said;
+  return {
+    ...(jobs === undefined ? {} : { jobs }),
+    ...(require === undefined ? {} : { require }),
+    ...(seed === undefined ? {} : { seed }),
+    ...(bail === undefined ? {} : { bail }),
+    ...(accepted === undefined ? {} : { knownFailures: accepted }),
+    ...(said['min-checks'] === undefined ? {} : { minChecks: said['min-checks'] }),
+    failOnShould: said['fail-on'] === 'should',
+  };
+}
+
+interface Outlets {
+  report: Reporter;
+  /** Whether the run got as far as its first event. */
+  begun(): boolean;
+  /** What could not be written, a sentence each. */
+  broken(): string[];
+}
+
+// One report that fails, such as for a full disk, must not take the others or the run with it.
+function outletsOf(said: Said, opening: Opening, io: Io): Outlets {
+  const files = said.report ?? [];
+  const piped = files.some(({ path }) => path === '-');
+  const screen = {
+    write: piped ? io.stderr : io.stdout,
+    width: io.columns,
+    rows: io.rows,
+    live: io.terminal && !piped,
+    color: wantsColor(io),
+  };
+  const shown = terminal(screen, bookFor(io.cwd), opening, {
+    profile: said['profile-run'] ?? false,
+  });
+  const written = openReports(files, opening, { cwd: io.cwd, stdout: io.stdout, bookFrom });
+  const broken = new Map<number, string>();
+  let begun = false;
+  const report = async (event: RunEvent) => {
+    begun ||= event.event === 'run_start';
+    for (const [index, write] of written.entries()) {
+      if (broken.has(index)) continue;
+      try {
+        await write(event);
+      } catch (error) {
+        broken.set(
+          index,
+          `the report ${files[index]?.kind}=${files[index]?.path} could not be written: ${messageOf(error)}`,
+        );
+      }
+    }
+    await shown(event);
+  };
+  return { report, begun: () => begun, broken: () => [...broken.values()] };
+}
+
+function openingOf({ url = [], start, seed = 0 }: Said, { node }: Io): Opening {
+  return {
+    started_at: new Date().toISOString(),
+    parlor_version: packageVersion(),
+    node_version: node,
+    seed,
+    target: { urls: url, ...(start === undefined ? {} : { command: start }), features: [] },
+    expected_ms: 0,
+    not_exercised: [],
+  };
+}

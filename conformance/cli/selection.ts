@@ -1,0 +1,42 @@
+import type { Check } from '#conformance/harness/check.js';
+import { requirement, requirements } from '#conformance/harness/requirements.js';
+import { UsageError } from '#conformance/harness/verdict.js';
+import { didYouMean } from '#conformance/nearest.js';
+import { select } from './select.js';
+import type { Said } from './settings.js';
+
+/**
+ * The checks that were asked for: by chapter, rule or prefix, by profile, and by shard.
+ *
+ * @throws UsageError for a name that means nothing, or when nothing is left
+ */
+export function selected(
+  checks: readonly Check[],
+  { only, skip = [], profile, shard }: Pick<Said, 'only' | 'skip' | 'profile' | 'shard'>,
+): Check[] {
+  const all = checks.map((check) => ({
+    ...requirement(check.rule),
+    id: check.id,
+    rule: check.rule,
+    check,
+  }));
+  const wanted = only ? select(all, only, '--only') : all;
+  const unwanted = new Set(select(all, skip, '--skip'));
+  for (const name of profile ?? []) knownProfile(name, '--profile');
+  const left = wanted
+    .filter((each) => !unwanted.has(each))
+    .filter((each) => !profile || profile.includes(each.profile))
+    .filter((_, index) => !shard || index % shard.count === shard.index - 1);
+  if (left.length === 0) throw new UsageError('the selection leaves no check to run');
+  return left.map(({ check }) => check);
+}
+
+/** @throws UsageError for a profile that the spec does not have */
+export function knownProfile(name: string, from: string): void {
+  const known = new Set(Object.values(requirements).map(({ profile }) => profile));
+  if (!known.has(name)) {
+    throw new UsageError(
+      `${from}: no profile is called '${name}'${didYouMean(name, known) || `; there are ${[...known].join(', ')}`}`,
+    );
+  }
+}

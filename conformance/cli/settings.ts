@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { UsageError } from '#conformance/harness/verdict.js';
+import { type Config, configNames, loadConfig, loadKnownFailures } from '../config.js';
+import { type FlagName, put, type Settings, flags as table } from './flags.js';
+
+/** All that was said by flags, variables and config, the nearer before the farther. */
+export interface Said extends Settings {
+  control?: NonNullable<Config['control']>;
+  env?: NonNullable<Config['env']>;
+  accepted?: NonNullable<Config['known_failures']>;
+  /** Where the start command runs. */
+  folder: string;
+}
+
+/**
+ * Joins flags, variables and config: a flag wins over a variable, a variable over the config.
+ *
+ * @throws UsageError for a config or a list of known failures that cannot be read
+ */
+export function gather(flags: Settings, variables: Settings, cwd: string): Said {
+  const file = configPath(flags.config ?? variables.config, cwd);
+  const config = file === undefined ? {} : fromConfig(loadConfig(file), dirname(file));
+  let said: Said = { folder: cwd };
+  for (const layer of [config, variables, flags]) said = over(said, layer, cwd);
+  if (said['known-failures'] !== undefined) {
+    said.accepted = loadKnownFailures(resolve(cwd, said['known-failures']));
+  }
+  return said;
+}
+
+function configPath(named: string | undefined, cwd: string): string | undefined {
+  if (named !== undefined) return resolve(cwd, named);
+  return configNames.map((name) => resolve(cwd, name)).find((file) => existsSync(file));
+}
+
+// A nearer target takes the place of a farther one, also of the other kind.
+function over(said: Said, layer: Partial<Said>, cwd: string): Said {
+  if (layer.url && layer.start !== undefined) {
+    throw new UsageError('the target has a URL and a start command; give one of them');
+  }
+  const { url, start, ...rest } = said;
+  const kept = layer.url || layer.start !== undefined ? rest : said;
+  const folder = layer.folder ?? (layer.start === undefined ? said.folder : cwd);
+  return { ...kept, ...layer, folder };
+}
+
+// Paths in a config are meant from where it stands.
+function fromConfig(config: Config, folder: string): Partial<Said> {
+  const { token = {}, settings = {}, session, control, env, known_failures } = config;
+  const said: Partial<Said> = { folder };
+  const say = (name: FlagName, value: unknown) => {
+    if (value === undefined) return;
+    const texts = Array.isArray(value) ? value.map(String) : [String(value)];
+    put(said, name, texts, `the config's ${settingOf(name)}`);
+  };
+  if (config.url !== undefined && config.urls) {
+    throw new UsageError("the config has 'url' and 'urls'; give one of them");
+  }
+  say('url', config.urls ?? config.url);
+  for (const name of ['start', 'path', 'instances', 'plain', 'logs', 'require'] as const)
+    say(name, config[name]);
+  say('origin', config.origins);
+  say('session', session && Object.entries(session).map(([value, user]) => `${value}=${user}`));
+  const { leeway_ms, key, ...claims } = token;
+  say('token-leeway', leeway_ms === undefined ? undefined : `${leeway_ms}ms`);
+  say('token-key', key === undefined ? undefined : resolve(folder, key));
+  for (const [name, value] of Object.entries(claims))
+    say(`token-${name}`.replaceAll('_', '-') as FlagName, value);
+  for (const [name, value] of Object.entries(settings))
+    say(name.replaceAll('_', '-') as FlagName, value);
+  return {
+    ...said,
+    ...(control === undefined ? {} : { control }),
+    ...(env === undefined ? {} : { env }),
+    ...(known_failures === undefined ? {} : { accepted: known_failures }),
+  };
+}
+
+function settingOf(name: FlagName): string {
+  return `${table[name].group === 'Target:' ? '' : 'setting '}'${name.replaceAll('-', '_')}'`;
+}
