@@ -2,6 +2,19 @@ import { algorithms } from '#conformance/harness/tokens.js';
 import { UsageError } from '#conformance/harness/verdict.js';
 import { alternatives, didYouMean } from '#conformance/nearest.js';
 import { parseReportFile } from '#conformance/reports/files.js';
+import {
+  choice,
+  duration,
+  path,
+  positive,
+  type Read,
+  session,
+  shard,
+  text,
+  url,
+  whole,
+  yesOrNo,
+} from './readers.js';
 
 /** One flag of `parlor test`: what it is called, how its text is read, what it means. */
 export interface Flag<T> {
@@ -14,8 +27,6 @@ export interface Flag<T> {
   /** @throws UsageError that begins with `from`, the name of the flag or variable */
   read(texts: readonly string[], from: string): T;
 }
-
-type Read<T> = (text: string, from: string) => T;
 
 function one<T>(group: string, value: string, help: string, read: Read<T>): Flag<T> {
   return { group, value, many: false, help, read: (texts, from) => read(texts.at(-1) ?? '', from) };
@@ -98,6 +109,12 @@ export const flags = {
   bail: on(RUN, 'stop at the first failure'),
   jobs: one(RUN, '<n>', 'how many checks run side by side', positive),
   seed: one(RUN, '<n>', 'seed of generated conversations', whole),
+  report: many(
+    REPORTS,
+    '<kind=path>',
+    'json, ndjson, junit, html, markdown or badge; - is stdout',
+    parseReportFile,
+  ),
   'profile-run': on(REPORTS, 'show where the time went'),
 } as const satisfies Record<string, Flag<unknown>>;
 
@@ -143,80 +160,9 @@ export function put(
   (settings as Record<string, unknown>)[name] = flags[name].read(texts, from);
 }
 
-/** A duration in milliseconds from `500ms`, `30s` or `5m`. @throws UsageError for anything else */
-export function duration(text: string, from: string): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(text) ?? [];
-  const factor = { ms: 1, s: 1_000, m: 60_000 }[unit ?? ''];
-  if (factor === undefined)
-    throw new UsageError(`${from} takes a time such as 500ms, 30s or 5m, not '${text}'`);
-  return Math.round(Number(number) * factor);
-}
-
 function split(text: string): string[] {
   return text
     .split(',')
     .map((each) => each.trim())
     .filter((each) => each !== '');
-}
-
-function url(value: string, from: string): string {
-  const scheme = URL.canParse(value) ? new URL(value).protocol : '';
-  if (!/^(wss?|https?):$/.test(scheme)) {
-    throw new UsageError(`${from} takes a URL such as ws://127.0.0.1:8080/ws, not '${value}'`);
-  }
-  return value;
-}
-
-function text(value: string, from: string): string {
-  if (value.trim() === '') throw new UsageError(`${from} must not be empty`);
-  return value;
-}
-
-function path(value: string, from: string): string {
-  if (!value.startsWith('/'))
-    throw new UsageError(`${from} takes a path that begins with /, not '${value}'`);
-  return value;
-}
-
-function whole(value: string, from: string): number {
-  const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
-  if (!Number.isSafeInteger(number))
-    throw new UsageError(`${from} takes a whole number, not '${value}'`);
-  return number;
-}
-
-function positive(value: string, from: string): number {
-  const number = whole(value, from);
-  if (number < 1) throw new UsageError(`${from} has to be at least 1, not '${value}'`);
-  return number;
-}
-
-function shard(value: string, from: string): { index: number; count: number } {
-  const [, index, count] = (/^(\d+)\/(\d+)$/.exec(value) ?? []).map(Number);
-  if (index === undefined || count === undefined || index < 1 || index > count) {
-    throw new UsageError(`${from} takes i/n with i from 1 to n, such as 1/4, not '${value}'`);
-  }
-  return { index, count };
-}
-
-function session(value: string, from: string): { value: string; user: string } {
-  const at = value.lastIndexOf('=');
-  if (at < 1 || at === value.length - 1)
-    throw new UsageError(`${from} takes <cookie value>=<user>, and one of the two is missing`);
-  return { value: value.slice(0, at), user: value.slice(at + 1) };
-}
-
-function choice<T extends string>(allowed: readonly T[]): Read<T> {
-  return (value, from) => {
-    const found = allowed.find((each) => each.toLowerCase() === value.toLowerCase());
-    if (found === undefined)
-      throw new UsageError(`${from} takes ${alternatives(allowed)}, not '${value}'`);
-    return found;
-  };
-}
-
-function yesOrNo(value: string, from: string): boolean {
-  if (/^(1|true|yes|on)$/i.test(value)) return true;
-  if (/^(0|false|no|off)$/i.test(value)) return false;
-  throw new UsageError(`${from} takes 1 or 0, not '${value}'`);
 }

@@ -69,8 +69,13 @@ function fromConfig(config: Config, folder: string): Partial<Said> {
     say(`token-${name}`.replaceAll('_', '-') as FlagName, value);
   for (const [name, value] of Object.entries(settings))
     say(name.replaceAll('_', '-') as FlagName, value);
+  const reports = said.report?.map(({ kind, path }) => ({
+    kind,
+    path: path === '-' ? path : resolve(folder, path),
+  }));
   return {
     ...said,
+    ...(reports === undefined ? {} : { report: reports }),
     ...(control === undefined ? {} : { control }),
     ...(env === undefined ? {} : { env }),
     ...(known_failures === undefined ? {} : { accepted: known_failures }),
