@@ -1,5 +1,6 @@
 import type { Check } from '#conformance/harness/check.js';
+import { chat } from './chat.js';
 import { rooms } from './rooms.js';
 
 /** Every check, chapter by chapter. */
-export const checks: readonly Check[] = [...rooms];
+export const checks: readonly Check[] = [...rooms, ...chat];

@@ -1,0 +1,147 @@
+import { check } from '#conformance/harness/check.js';
+import type { Peer } from '#conformance/harness/peer.js';
+
+// The ways in which a connection ends without `leave`.
+const endings: readonly [variant: string, end: (peer: Peer) => void][] = [
+  ['close-frame', (peer) => peer.close(1000)],
+  ['tcp-end', (peer) => peer.end()],
+  ['tcp-reset', (peer) => peer.terminate()],
+];
+
+/** The checks of spec/rooms.md that are about presence. */
+export const presence = [
+  check('rooms-presence-join', async ({ join, connect, equal }) => {
+    const [ann, laptop, phone] = await join('lounge', 'ann', 'bob', 'bob');
+    const cat = await connect('cat');
+    await cat.joins('lounge');
+    for (const peer of [ann, laptop, phone]) {
+      await peer.fencedBy(cat, 'lounge');
+      const told = peer.received('join', { room: 'lounge', data: { user: cat.user } });
+      equal(
+        told.length,
+        1,
+        `the number of join events for cat on each connection of ${peer.label}`,
+      );
+    }
+  }),
+
+  check('rooms-presence-join-first-only', async ({ join, connect }) => {
+    const [laptop, bob] = await join('lounge', 'ann', 'bob');
+    const phone = await connect('ann');
+    await phone.joins('lounge');
+    await bob.fencedBy(phone, 'lounge');
+    await bob.hearsNothing();
+    await laptop.staysOpen();
+  }),
+
+  check('rooms-rejoin-silent', async ({ join }) => {
+    const [ann, bob] = await join('lounge', 'ann', 'bob');
+    await ann.joins('lounge');
+    await bob.fencedBy(ann, 'lounge');
+    await bob.hearsNothing();
+  }),
+
+  check('rooms-presence-not-to-oneself', async ({ join, connect }) => {
+    const [laptop, bob] = await join('lounge', 'ann', 'bob');
+    const phone = await connect('ann');
+    await phone.joins('lounge');
+    for (const peer of [laptop, phone]) {
+      await peer.fencedBy(bob, 'lounge');
+      await peer.hearsNothing();
+    }
+  }),
+
+  check(
+    'rooms-presence-not-to-oneself',
+    async ({ join, connect }) => {
+      const [bob] = await join('lounge', 'bob');
+      const laptop = await connect('ann');
+      const phone = await connect('ann');
+      await laptop.joins('lounge');
+      await phone.fencedBy(bob, 'lounge');
+      await phone.hearsNothing();
+      await laptop.fencedBy(bob, 'lounge');
+      await laptop.hearsNothing();
+    },
+    { variant: 'first-connection' },
+  ),
+
+  check('rooms-presence-leave', async ({ join, equal }) => {
+    const [ann, laptop, phone] = await join('lounge', 'ann', 'bob', 'bob');
+    await ann.leaves('lounge');
+    for (const peer of [laptop, phone]) {
+      await peer.receives('leave', { room: 'lounge', data: { user: ann.user } });
+      await peer.fencedBy(laptop, 'lounge');
+      equal(peer.received('leave').length, 1, 'the number of leave events on each connection');
+    }
+  }),
+
+  check('rooms-presence-leave-last-only', async ({ join }) => {
+    const [laptop, phone, bob] = await join('lounge', 'ann', 'ann', 'bob');
+    await laptop.leaves('lounge');
+    await bob.fencedBy(phone, 'lounge');
+    await bob.hearsNothing();
+  }),
+
+  ...endings.map(([variant, end]) =>
+    check(
+      'rooms-presence-leave-last-only',
+      async ({ join }) => {
+        const [laptop, phone, bob] = await join('lounge', 'ann', 'ann', 'bob');
+        end(laptop);
+        await laptop.ends();
+        // The server learns of the end in its own time; two fences give it some.
+        await bob.fencedBy(phone, 'lounge');
+        await bob.fencedBy(phone, 'lounge');
+        await bob.hearsNothing();
+      },
+      { variant },
+    ),
+  ),
+
+  check('rooms-presence-reason-left', async ({ join, equal }) => {
+    const [ann, bob] = await join('lounge', 'ann', 'bob');
+    await ann.leaves('lounge');
+    equal((await bob.receives('leave')).data.reason, 'left', 'the reason after a leave');
+  }),
+
+  ...endings.map(([variant, end]) =>
+    check(
+      'rooms-presence-reason-disconnected',
+      async ({ join, equal }) => {
+        const [ann, bob] = await join('lounge', 'ann', 'bob');
+        end(ann);
+        const { data } = await bob.receives('leave', { data: { user: ann.user } });
+        equal(data.reason, 'disconnected', `the reason after a ${variant}`);
+      },
+      { variant },
+    ),
+  ),
+
+  ...endings.map(([variant, end]) =>
+    check(
+      'rooms-closed-has-left',
+      async ({ join, equal }) => {
+        const [ann, bob] = await join('lounge', 'ann', 'bob');
+        end(ann);
+        await bob.receives('leave', { data: { user: ann.user } });
+        equal((await bob.members('lounge')).data.members, [bob.user], `members after a ${variant}`);
+      },
+      { variant },
+    ),
+  ),
+
+  check(
+    'rooms-closed-has-left',
+    async ({ join, equal }) => {
+      const [bob, ...others] = await join('lounge', 'bob', 'ann', 'cat', 'dan', 'eve');
+      for (const peer of others.slice(0, 3)) peer.terminate();
+      const eve = others[3];
+      for (let i = 0; i < 4; i += 1) await bob.chat('lounge', `still here ${i}`);
+      const heard = await eve?.receives('chat', { data: { text: 'still here 3' } });
+      equal(heard?.from, bob.user, 'from of what the remaining member receives');
+      await bob.staysOpen();
+    },
+    { variant: 'innocent-sender' },
+  ),
+];

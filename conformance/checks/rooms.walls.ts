@@ -1,0 +1,135 @@
+import { check } from '#conformance/harness/check.js';
+import type { Message } from '#conformance/harness/message.js';
+import type { Peer } from '#conformance/harness/peer.js';
+
+// What a member may do in a room, each of which makes an event.
+const deeds: readonly [variant: string, type: string, act: (peer: Peer) => Promise<Message>][] = [
+  ['chat', 'chat', (peer) => peer.chat('lounge', 'between us')],
+  ['typing', 'typing', (peer) => peer.typing('lounge')],
+  ['leave', 'leave', (peer) => peer.leaves('lounge')],
+];
+
+// Requests that only a member may make.
+const requests: readonly [rule: Needs, type: string, data: object | undefined][] = [
+  ['rooms-chat-needs-membership', 'chat', { text: 'let me in' }],
+  ['rooms-typing-needs-membership', 'typing', { active: true }],
+  ['rooms-members-needs-membership', 'members', undefined],
+];
+
+type Needs = `rooms-${'chat' | 'typing' | 'members'}-needs-membership`;
+
+/** The checks of spec/rooms.md that are about who must not hear or do what. */
+export const walls = [
+  ...deeds.map(([variant, type, act]) =>
+    check(
+      'rooms-no-leak-to-strangers',
+      async ({ join, connect }) => {
+        const [ann, bob] = await join('lounge', 'ann', 'bob');
+        const [gone] = await join('lounge', 'gone');
+        await gone.leaves('lounge');
+        const [neighbour] = await join('hall', 'neighbour');
+        const stranger = await connect('stranger');
+        await act(ann);
+        await bob.receives(type);
+        for (const peer of [stranger, neighbour]) await peer.hearsNothing();
+        // Who was a member has heard what came before it left.
+        await gone.hearsNothing({ except: ['join'] });
+      },
+      { variant },
+    ),
+  ),
+
+  check(
+    'rooms-no-leak-to-strangers',
+    async ({ join, connect }) => {
+      const [bob] = await join('lounge', 'bob');
+      const stranger = await connect('stranger');
+      const ann = await connect('ann');
+      await ann.joins('lounge');
+      await bob.receives('join');
+      await stranger.hearsNothing();
+    },
+    { variant: 'join' },
+  ),
+
+  check('rooms-names-case-sensitive', async ({ join, equal }) => {
+    const [ann] = await join('Lounge', 'ann');
+    const [bob] = await join('lounge', 'bob');
+    await ann.chat('Lounge', 'in the large one');
+    await ann.receives('chat');
+    await bob.hearsNothing();
+    equal((await bob.members('lounge')).data.members, [bob.user], 'members of the other room');
+  }),
+
+  check('rooms-names-any-legal', async ({ connect, room, assert }) => {
+    const ann = await connect('ann');
+    const suffix = room('').length;
+    const names = ['a', '7', 'Z_.:-', 'team-7.general', 'dm:ann:bob', 'x'.repeat(128)];
+    const own = [room('0'), room('a.b:c_d-e'), room('x'.repeat(128 - suffix))];
+    for (const name of [...names, ...own]) {
+      ann.sendJson({ type: 'join', id: `join-${name.length}-${name.slice(0, 9)}`, room: name });
+      const reply = await ann.receives(
+        '*',
+        ({ type, ref }) => ref !== undefined && type !== 'pong',
+      );
+      assert(reply.type === 'ack', {
+        expected: `an ack of the join of the room ${name}`,
+        actual: `${reply.type} ${reply.data.code ?? ''}: ${reply.data.message ?? ''}`,
+      });
+    }
+  }),
+
+  check(
+    'rooms-names-any-legal',
+    async ({ join }) => {
+      const [ann] = await join('team:a', 'ann');
+      const [bob] = await join('team', 'bob');
+      const [cat] = await join('team:a:b', 'cat');
+      const [dan] = await join('team.a', 'dan');
+      await ann.chat('team:a', 'only here');
+      await ann.receives('chat');
+      for (const peer of [bob, cat, dan]) await peer.hearsNothing();
+    },
+    { variant: 'apart' },
+  ),
+
+  ...requests.map(([rule, type, data]) =>
+    check(rule, async ({ join, connect }) => {
+      const [bob] = await join('lounge', 'bob');
+      const eve = await connect('eve');
+      await eve.refuses('not_in_room', () => eve.request(type, data, { room: 'lounge' }));
+      await eve.refuses('not_in_room', () => eve.request(type, data, { room: 'empty' }));
+      await bob.hearsNothing();
+      // A refused request makes nobody a member either.
+      await bob.chat('lounge', 'are we alone?');
+      await bob.receives('chat');
+      await eve.hearsNothing();
+    }),
+  ),
+
+  check('rooms-claim-allows', async ({ connect, room }) => {
+    const ann = await connect('ann', { claims: { rooms: [room('lounge'), room('hall')] } });
+    await ann.joins('lounge');
+    await ann.joins('hall');
+  }),
+
+  check('rooms-claim-forbids', async ({ connect, room }) => {
+    const ann = await connect('ann', { claims: { rooms: [room('lounge')] } });
+    await ann.refuses('forbidden', () => ann.request('join', {}, { room: 'hall' }));
+    const eve = await connect('eve', { claims: { rooms: [] } });
+    await eve.refuses('forbidden', () => eve.request('join', {}, { room: 'lounge' }));
+  }),
+
+  check('rooms-forbidden-without-trace', async ({ join, connect, equal }) => {
+    const [bob, cat] = await join('lounge', 'bob', 'cat');
+    const eve = await connect('eve', { claims: { rooms: [] } });
+    await eve.refuses('forbidden', () => eve.request('join', {}, { room: 'lounge' }));
+    await bob.hearsNothing();
+    const { data } = await bob.members('lounge');
+    equal(data.members?.toSorted(), [bob.user, cat.user].sort(), 'members after a refused join');
+    equal(data.count, 2, 'count after a refused join');
+    await bob.chat('lounge', 'nobody else?');
+    await cat.receives('chat');
+    await eve.hearsNothing();
+  }),
+];
