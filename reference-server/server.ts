@@ -1,35 +1,22 @@
-import { randomBytes } from 'node:crypto';
 import { createServer as createHttpServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Agenda } from './agenda.js';
-import type { Broker, Listener } from './broker/broker.js';
-import { type BrokerBounds, MemoryBroker } from './broker/memory.js';
 import { type Clock, systemClock } from './clock.js';
+import { aloneInMemory, type BrokerFactory, createCore } from './core.js';
 import { authenticate, awaitFirst, credentialOf, refuseUpgrade } from './handshake.js';
 import { fallback, type Handler, operationsHandler } from './http.js';
 import { Link } from './link.js';
-import { deliver, deliverTo } from './lobby.js';
-import type { Maybe } from './maybe.js';
 import { createMetrics, Spread } from './metrics.js';
 import { Tally } from './operations.js';
 import { type Config, resolveOptions, type ServerOptions } from './options.js';
 import { Gatherer } from './outbox.js';
 import { defaultParts, type Parts, withParts } from './parts.js';
 import { Pulses } from './pulses.js';
-import { closeRevoked, revokeSession } from './sessions.js';
+import { revokeSession } from './sessions.js';
 import { drain } from './shutdown.js';
-import type { Connection, Core, Notice } from './state.js';
-import { createVerifier } from './tokens.js';
+import type { Core, Notice } from './state.js';
 import { answerUpgrade, createUpgrader, opening, type ParlorSocket } from './upgrade.js';
-
-/** Makes the broker of one instance. */
-export type BrokerFactory = (
-  instance: string,
-  listener: Listener,
-  bounds: BrokerBounds,
-  parts: Parts,
-) => Maybe<Broker>;
 
 /** What a server is made of beyond its options. */
 export interface Surroundings {
@@ -73,43 +60,21 @@ export async function createServer(
   const tally = new Tally(now().steady);
   const held = new Spread();
   const out = new Gatherer(parts.transport.outbound !== null, (ms) => held.add(ms));
-  const prefix = randomBytes(9).toString('hex');
-  let issued = 0;
   const links = new Set<Link>();
   const sockets = new Set<Socket>();
 
-  const listener: Listener = {
-    item: (item) => deliver(core, item),
-    direct: (to, message) => deliverTo(core, parts.direct.recipients(core, to, message), message),
-    broadcast: (message) => deliverTo(core, parts.broadcast.recipients(core, message), message),
-    revoked: (session) => closeRevoked(core, session),
-  };
-  const bounds = { resume: config.resume, dedupWindowMs: config.dedupWindowMs };
-  const makeBroker: BrokerFactory =
-    options.broker ?? ((_instance, it) => new MemoryBroker(parts, bounds).attach(it));
-  const core: Core = {
-    config,
-    parts,
-    broker: await makeBroker(config.instance, listener, bounds, parts),
-    verify: config.tokens ? await createVerifier(config.tokens) : null,
-    sessions: options.sessions ?? null,
-    connections: new Map<string, Connection>(),
-    users: new Map(),
-    rooms: new Map(),
-    typing: new Map(),
+  const core = await createCore(config, parts, {
     out,
     counters: tally,
     log: options.log ?? (() => undefined),
     now,
     agenda,
-    newId: () => {
-      issued += 1;
-      return `${prefix}-${issued.toString(36)}`;
-    },
-    draining: null,
-  };
+    sessions: options.sessions ?? null,
+    makeBroker: options.broker ?? aloneInMemory,
+  });
 
   const pulses = new Pulses(core, now);
+  const begin = (link: Link) => pulses.begin(link);
   const delay = monitorEventLoopDelay();
   delay.enable();
   const metrics = createMetrics(core, tally, held, () => delay.mean / 1e9 || 0);
@@ -133,7 +98,7 @@ export async function createServer(
     if (refused) return answerUpgrade(socket, refused);
     const accept = () =>
       upgrader.handleUpgrade(request, socket, head, (ws) => {
-        const link = new Link(core, out, ws, socket, (it) => pulses.begin(it));
+        const link = new Link(core, out, ws, socket, begin);
         connect(ws, link, links);
         const credential = credentialOf(core, asked);
         if (credential.by !== 'message') return link.decide(authenticate(core, credential, now()));

@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto';
+import type { Broker, Listener } from './broker/broker.js';
+import { type BrokerBounds, MemoryBroker } from './broker/memory.js';
+import type { Clock } from './clock.js';
+import { deliver, deliverTo } from './lobby.js';
+import type { Maybe } from './maybe.js';
+import type { Config } from './options.js';
+import type { Parts } from './parts.js';
+import { closeRevoked, type SessionStore } from './sessions.js';
+import type { Core, Counters, Log, Outbox, Scheduler } from './state.js';
+import { createVerifier } from './tokens.js';
+
+/** Makes the broker of one instance. */
+export type BrokerFactory = (
+  instance: string,
+  listener: Listener,
+  bounds: BrokerBounds,
+  parts: Parts,
+) => Maybe<Broker>;
+
+/** A broker in memory, for this server alone. */
+export const aloneInMemory: BrokerFactory = (_instance, listener, bounds, parts) =>
+  new MemoryBroker(parts, bounds).attach(listener);
+
+/** What the core is given by its shell. */
+export interface Shell {
+  readonly out: Outbox;
+  readonly counters: Counters;
+  readonly log: Log;
+  readonly now: Clock;
+  readonly agenda: Scheduler;
+  readonly sessions: SessionStore | null;
+  readonly makeBroker: BrokerFactory;
+}
+
+/** Sets up everything that the steps work on. */
+export async function createCore(
+  config: Config,
+  parts: Parts,
+  { makeBroker, ...shell }: Shell,
+): Promise<Core> {
+  const listener: Listener = {
+    item: (item) => deliver(core, item),
+    direct: (to, message) => deliverTo(core, parts.direct.recipients(core, to, message), message),
+    broadcast: (message) => deliverTo(core, parts.broadcast.recipients(core, message), message),
+    revoked: (session) => closeRevoked(core, session),
+  };
+  const bounds = { resume: config.resume, dedupWindowMs: config.dedupWindowMs };
+  const prefix = randomBytes(9).toString('hex');
+  let issued = 0;
+  const core: Core = {
+    config,
+    parts,
+    broker: await makeBroker(config.instance, listener, bounds, parts),
+    verify: config.tokens ? await createVerifier(config.tokens) : null,
+    connections: new Map(),
+    users: new Map(),
+    rooms: new Map(),
+    typing: new Map(),
+    newId: () => {
+      issued += 1;
+      return `${prefix}-${issued.toString(36)}`;
+    },
+    draining: null,
+    ...shell,
+  };
+  return core;
+}
