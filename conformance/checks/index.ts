@@ -1,6 +1,8 @@
 import type { Check } from '#conformance/harness/check.js';
 import { chat } from './chat.js';
+import { limits } from './limits.js';
+import { operations } from './operations.js';
 import { rooms } from './rooms.js';
 
 /** Every check, chapter by chapter. */
-export const checks: readonly Check[] = [...rooms, ...chat];
+export const checks: readonly Check[] = [...rooms, ...chat, ...limits, ...operations];

@@ -211,6 +211,12 @@ export const contract = [
     meaning: "this instance's name in a cluster",
   },
   {
+    name: 'PARLOR_DEFLATE',
+    type: 'string',
+    default: null,
+    meaning: '`on`: negotiate permessage-deflate where it is offered; `off`: never',
+  },
+  {
     name: 'PARLOR_LOG',
     type: 'string',
     default: null,

@@ -22,7 +22,7 @@ export async function judge(mutant: Mutant, checks: readonly Check[]): Promise<O
   const events: RunEvent[] = [];
   const started = performance.now();
   const target: Target = {
-    start: launcher(mutant.parts),
+    start: launcher(mutant),
     logs: true,
     ...(mutant.env ? { env: mutant.env } : {}),
   };

@@ -1,5 +1,6 @@
+import { limits } from './limits.js';
 import type { Mutant } from './mutant.js';
 import { rooms } from './rooms.js';
 
 /** Every faulty server, chapter by chapter. */
-export const mutants: readonly Mutant[] = [...rooms];
+export const mutants: readonly Mutant[] = [...limits, ...rooms];

@@ -1,25 +1,35 @@
 import type { Instance, Launcher } from '#conformance/harness/process.js';
+import { MemoryBroker } from '#server/broker/memory.js';
 import { readEnvironment } from '#server/environment.js';
 import { defaultParts, type PartsOverrides } from '#server/parts.js';
 import { createServer } from '#server/server.js';
-import type { Mutant } from './mutant.js';
+import { type Mutant, withBroker } from './mutant.js';
 
 const KEEP = 65_536;
 
 /** Starts the reference server in this process, with some of its decisions taken wrongly. */
-export function launcher(parts: Mutant['parts']): Launcher {
-  return (env) => launch(env, parts(defaultParts));
+export function launcher({ parts, broker }: Pick<Mutant, 'parts' | 'broker'>): Launcher {
+  return (env) => launch(env, parts(defaultParts), broker);
 }
 
 async function launch(
   env: Readonly<Record<string, string>>,
   parts: PartsOverrides,
+  broker: Mutant['broker'],
 ): Promise<Instance> {
   const { options, host } = readEnvironment(env);
   const output = { stdout: '', stderr: '' };
   const server = await createServer({
     ...options,
     parts,
+    ...(broker
+      ? {
+          broker: (_instance, listener, bounds, all) => {
+            const right = new MemoryBroker(all, bounds).attach(listener);
+            return withBroker(right, broker(right));
+          },
+        }
+      : {}),
     log: (event) => {
       output.stdout = `${output.stdout}${JSON.stringify(event)}\n`.slice(-KEEP);
     },

@@ -10,7 +10,7 @@ import { holes, matrix } from './matrix.js';
 const { values } = parseArgs({
   options: {
     only: { type: 'string', multiple: true },
-    jobs: { type: 'string', default: '6' },
+    jobs: { type: 'string', default: '16' },
     markdown: { type: 'string' },
     verbose: { type: 'boolean', default: false },
   },

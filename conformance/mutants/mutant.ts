@@ -1,5 +1,6 @@
 import type { Overrides } from '#conformance/harness/contract.js';
 import type { RuleId } from '#conformance/harness/requirements.js';
+import type { Broker } from '#server/broker/broker.js';
 import type { Parts, PartsOverrides } from '#server/parts.js';
 
 /** The reference server with one thing wrong, and the rule that it breaks by that. */
@@ -14,6 +15,14 @@ export interface Mutant {
   env?: Overrides;
   /** The decisions that are taken wrongly, made from the right ones. */
   parts: (right: Parts) => PartsOverrides;
+  /** Methods of the broker that do something else, made from the right ones. */
+  broker?: (right: Broker) => Partial<Broker>;
+}
+
+/** What a mutant may need beside wrong decisions. */
+export interface MutantOptions {
+  env?: Overrides;
+  broker?: Mutant['broker'];
 }
 
 /** Makes a mutant of a rule. */
@@ -22,7 +31,17 @@ export function mutant(
   name: string,
   fault: string,
   parts: Mutant['parts'],
-  env?: Overrides,
+  { env, broker }: MutantOptions = {},
 ): Mutant {
-  return { rule, name, fault, parts, ...(env ? { env } : {}) };
+  return { rule, name, fault, parts, ...(env ? { env } : {}), ...(broker ? { broker } : {}) };
+}
+
+/** The broker with some of its methods replaced. */
+export function withBroker(right: Broker, overrides: Partial<Broker>): Broker {
+  return new Proxy(right, {
+    get(target, name) {
+      const value: unknown = Reflect.get(name in overrides ? overrides : target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
 }

@@ -1,0 +1,286 @@
+import { check } from '#conformance/harness/check.js';
+import { opcodes } from '#conformance/harness/frames.js';
+import type { Peer } from '#conformance/harness/peer.js';
+import type { Stage } from '#conformance/harness/stage.js';
+
+const TOO_BIG =
+  'Set the library to the announced max_message_bytes; by its default another number is in force.';
+
+// A ping, filled up to exactly so many bytes: its data comes back.
+function ping(bytes: number, id = 'big'): string {
+  const empty = JSON.stringify({ type: 'ping', id, data: { fill: '' } });
+  return `${empty.slice(0, -3)}${'x'.repeat(bytes - empty.length)}"}}`;
+}
+
+function inFragments(peer: Peer, text: string, size: number): void {
+  const bytes = Buffer.from(text);
+  for (let from = 0; from < bytes.length; from += size)
+    peer.sendFrame({
+      opcode: from === 0 ? opcodes.text : opcodes.continuation,
+      payload: bytes.subarray(from, from + size),
+      fin: from + size >= bytes.length,
+    });
+}
+
+// Joins as many rooms as a connection may be in.
+async function fillRooms(t: Stage): Promise<Peer> {
+  const { max_rooms } = t.welcome.limits;
+  const control = t.rate('control');
+  if (control.limit < max_rooms + 5)
+    t.notExercised(
+      `${max_rooms} rooms cannot be joined within the announced ${control.limit} requests`,
+    );
+  const ann = await t.connect('ann');
+  await Promise.all(Array.from({ length: max_rooms }, (_, i) => ann.joins(`room-${i}`)));
+  return ann;
+}
+
+async function fillConnections(t: Stage, label: string): Promise<Peer[]> {
+  const { max_connections_per_user: most } = t.welcome.limits;
+  if (most > 500) t.notExercised(`${most} connections of one user are more than the suite opens`);
+  return Promise.all(Array.from({ length: most }, () => t.connect(label)));
+}
+
+const text = (unit: string, bytes: number): string => {
+  const size = Buffer.byteLength(unit);
+  return unit
+    .repeat(Math.floor(bytes / size))
+    .padEnd(Math.floor(bytes / size) * unit.length + (bytes % size), 'a');
+};
+
+async function refusesText(t: Stage, content: string): Promise<void> {
+  const [ann, bob] = await t.join('lounge', 'ann', 'bob');
+  await ann?.refuses(
+    'invalid_payload',
+    () => ann.request('chat', { text: content }, { room: 'lounge' }),
+    {
+      path: '/data/text',
+    },
+  );
+  if (ann) await bob?.fencedBy(ann, 'lounge');
+  t.equal(
+    bob?.received('chat').length,
+    1,
+    'the number of chats that the other member received, the next one included,',
+  );
+}
+
+/** The checks of spec/limits.md. */
+export const limits = [
+  check('limits-message-exact-accepted', async ({ connect, welcome }) => {
+    const ann = await connect('ann');
+    ann.sendText(ping(welcome.limits.max_message_bytes));
+    await ann.receives('pong', { ref: 'big' });
+  }),
+
+  check('limits-message-over-closed', async ({ connect, welcome }) => {
+    const ann = await connect('ann');
+    ann.sendText(ping(welcome.limits.max_message_bytes + 1));
+    await ann.closes(1009);
+  }),
+
+  check('limits-message-fragments-counted', async ({ connect, welcome }) => {
+    const ann = await connect('ann');
+    const { max_message_bytes: most } = welcome.limits;
+    inFragments(ann, ping(most + 1), Math.ceil(most / 4));
+    await ann.closes(1009);
+  }),
+
+  check(
+    'limits-message-fragments-counted',
+    async ({ connect, welcome }) => {
+      const ann = await connect('ann');
+      const { max_message_bytes: most } = welcome.limits;
+      inFragments(ann, ping(most), Math.ceil(most / 4));
+      await ann.receives('pong', { ref: 'big' });
+    },
+    { variant: 'exact' },
+  ),
+
+  check(
+    'limits-message-inflated-counted',
+    async ({ connect, welcome, notExercised }) => {
+      const ann = await connect('ann', { extensions: 'permessage-deflate' });
+      if (!ann.response.headers['sec-websocket-extensions'])
+        notExercised('the server does not negotiate permessage-deflate');
+      ann.sendCompressed(ping(welcome.limits.max_message_bytes + 1));
+      await ann.closes(1009);
+    },
+    { instance: { PARLOR_DEFLATE: 'on' } },
+  ),
+
+  check('limits-message-size-before-json', async ({ connect, welcome, assert }) => {
+    const ann = await connect('ann');
+    ann.sendText('{'.padEnd(welcome.limits.max_message_bytes + 1, 'x'));
+    await ann.ends();
+    const [error] = ann.received('error');
+    assert(error === undefined, {
+      expected: 'a message over max_message_bytes closes the connection, with no error before',
+      actual: `it was answered with ${error?.data.code}`,
+      hint: TOO_BIG,
+    });
+  }),
+
+  ...Object.entries({
+    overlong: [0xc0, 0xaf],
+    surrogate: [0xed, 0xa0, 0x80],
+    'above-10ffff': [0xf4, 0x90, 0x80, 0x80],
+    truncated: [0xe2, 0x82],
+  }).map(([variant, bytes]) =>
+    check(
+      'limits-utf8-closed',
+      async ({ connect }) => {
+        const ann = await connect('ann');
+        const head = Buffer.from('{"type":"ping","data":{"x":"');
+        const tail = Buffer.from(variant === 'truncated' ? '' : '"}}');
+        ann.sendFrame({
+          opcode: opcodes.text,
+          payload: Buffer.concat([head, Buffer.from(bytes), tail]),
+        });
+        await ann.closes(1007);
+      },
+      { variant },
+    ),
+  ),
+
+  check('limits-message-holds-text', async ({ welcome, assert }) => {
+    const { max_message_bytes, max_text_bytes } = welcome.limits;
+    assert(max_message_bytes >= max_text_bytes + 1_024, {
+      expected: `max_message_bytes is at least max_text_bytes + 1,024 = ${max_text_bytes + 1_024}`,
+      actual: `it is ${max_message_bytes}`,
+    });
+  }),
+
+  ...Object.entries({ ascii: 'a', emoji: '🎈', euro: '€' }).map(([variant, unit]) =>
+    check(
+      'limits-text-exact-accepted',
+      async (t) => {
+        const [ann] = await t.join('lounge', 'ann');
+        const content = text(unit, t.welcome.limits.max_text_bytes);
+        await ann?.chat('lounge', content);
+        await ann?.receives('chat', { data: { text: content } });
+      },
+      { variant },
+    ),
+  ),
+
+  check('limits-text-over-refused', (t) =>
+    refusesText(t, 'a'.repeat(t.welcome.limits.max_text_bytes + 1)),
+  ),
+
+  check('limits-text-over-limit-named', async (t) => {
+    const { max_text_bytes: limit } = t.welcome.limits;
+    const [ann] = await t.join('lounge', 'ann');
+    await ann?.refuses(
+      'invalid_payload',
+      () => ann.request('chat', { text: 'a'.repeat(limit + 1) }, { room: 'lounge' }),
+      { limit },
+    );
+  }),
+
+  // Fewer characters and UTF-16 units than the limit, more bytes.
+  check('limits-text-bytes-counted', (t) =>
+    refusesText(t, '€'.repeat(Math.floor(t.welcome.limits.max_text_bytes / 3) + 1)),
+  ),
+
+  // Escapes are resolved before the bytes are counted: each of these is six bytes on the wire and two in the text.
+  check(
+    'limits-text-bytes-counted',
+    async (t) => {
+      const { max_text_bytes, max_message_bytes } = t.welcome.limits;
+      const count = Math.floor(Math.min(max_text_bytes / 2, (max_message_bytes - 512) / 6));
+      const [ann] = await t.join('lounge', 'ann');
+      ann?.sendText(
+        `{"type":"chat","id":"escaped","room":${JSON.stringify(t.room('lounge'))},"data":{"text":"${'\\u00e9'.repeat(count)}"}}`,
+      );
+      const reply = await ann?.reply('escaped', 'chat');
+      t.equal(
+        reply?.type,
+        'ack',
+        `the reply to a text of ${count * 2} bytes that is spelt in escapes`,
+      );
+    },
+    { variant: 'escapes' },
+  ),
+
+  check('limits-text-empty-refused', (t) => refusesText(t, '')),
+
+  check('limits-rooms-reached', async (t) => {
+    await fillRooms(t);
+  }),
+
+  check('limits-rooms-over-refused', async (t) => {
+    const ann = await fillRooms(t);
+    await ann.refuses('too_many_rooms', () => ann.request('join', {}, { room: 'one-more' }));
+    await ann.chat('room-0', 'still here');
+    await ann.refuses('not_in_room', () =>
+      ann.request('chat', { text: 'x' }, { room: 'one-more' }),
+    );
+  }),
+
+  check('limits-rooms-freed', async (t) => {
+    const ann = await fillRooms(t);
+    await ann.leaves('room-0');
+    await ann.joins('one-more');
+  }),
+
+  check('limits-rooms-rejoin-free', async (t) => {
+    const ann = await fillRooms(t);
+    await ann.joins('room-0');
+  }),
+
+  check('limits-connections-reached', async (t) => {
+    const all = await fillConnections(t, 'ann');
+    for (const each of all) await each.staysOpen();
+  }),
+
+  check('limits-connections-over-closed', async (t) => {
+    await fillConnections(t, 'ann');
+    const extra = await t.open({
+      token: t.mint('ann'),
+      subprotocols: ['parlor.v1'],
+      label: 'one too many',
+    });
+    await extra.closes(4005, 'connection_limit');
+    t.equal(
+      extra.received().map(({ type }) => type),
+      [],
+      'the messages before the close',
+    );
+  }),
+
+  check('limits-connections-earlier-kept', async (t) => {
+    const all = await fillConnections(t, 'ann');
+    const extra = await t.open({
+      token: t.mint('ann'),
+      subprotocols: ['parlor.v1'],
+      label: 'one too many',
+    });
+    await extra.ends();
+    for (const each of all) await each.staysOpen();
+  }),
+
+  ...Object.entries({
+    closed: (peer: Peer) => peer.close(1000),
+    lost: (peer: Peer) => peer.terminate(),
+  }).map(([variant, end]) =>
+    check(
+      'limits-connections-freed',
+      async (t) => {
+        const [first] = await fillConnections(t, 'ann');
+        if (!first) return;
+        end(first);
+        await first.ends();
+        // The server may need up to a second to notice.
+        await t.pause(1_000);
+        await t.connect('ann');
+      },
+      { variant, timers: true, takes: () => 1_000 },
+    ),
+  ),
+
+  check('limits-connections-per-user', async (t) => {
+    await fillConnections(t, 'ann');
+    await t.connect('bob');
+  }),
+];

@@ -1,0 +1,227 @@
+import { refuse } from '#server/errors.js';
+import type { Parts } from '#server/parts.js';
+import type { Connection } from '#server/state.js';
+import { type Mutant, mutant } from './mutant.js';
+
+type Limits = Parts['limits'];
+
+const wrong =
+  (change: (right: Limits) => Partial<Limits>): Mutant['parts'] =>
+  ({ limits: right }) => ({ limits: change(right) });
+
+const textBytes = (measure: (text: string) => number) => wrong(() => ({ textBytes: measure }));
+
+const unbounded = wrong(() => ({ messageBytes: () => 100 * 1024 * 1024 }));
+
+/** Faults of the chapter `limits`. */
+export const limits: readonly Mutant[] = [
+  mutant(
+    'limits-message-exact-accepted',
+    'message-limit-excludes-its-value',
+    'The bound of the message size excludes its own value.',
+    wrong((right) => ({ messageBytes: (config) => right.messageBytes(config) - 1 })),
+  ),
+  mutant(
+    'limits-message-over-closed',
+    'message-limit-off-by-one',
+    'A message may be one byte larger than announced.',
+    wrong((right) => ({ messageBytes: (config) => right.messageBytes(config) + 1 })),
+  ),
+  mutant(
+    'limits-message-fragments-counted',
+    'message-limit-left-to-library',
+    "The library's own bound of 100 MiB is in force, so fragments add up.",
+    unbounded,
+  ),
+  mutant(
+    'limits-message-inflated-counted',
+    'inflated-size-unbounded',
+    'Compressed messages inflate to whatever they like.',
+    unbounded,
+    { env: { PARLOR_DEFLATE: 'on' } },
+  ),
+  mutant(
+    'limits-message-size-before-json',
+    'oversize-answered-with-error',
+    'A message that is too large is answered with an error in place of the close 1009.',
+    ({ gates, ...parts }) => ({
+      ...unbounded({ gates, ...parts }),
+      gates: {
+        json: (core, connection, incoming) =>
+          incoming.bytes.length > core.config.limits.max_message_bytes
+            ? refuse(core, connection, incoming.request, incoming.at, 'invalid_json', 'Too large.')
+            : gates.json(core, connection, incoming),
+      },
+    }),
+  ),
+  mutant(
+    'limits-utf8-closed',
+    'utf8-not-validated',
+    'Bytes that are not UTF-8 are replaced by U+FFFD.',
+    () => ({ transport: { skipUtf8Validation: true } }),
+  ),
+  mutant(
+    'limits-message-holds-text',
+    'text-limit-as-large-as-message',
+    'A text may be as large as a whole message.',
+    ({ handshake }) => ({
+      handshake: {
+        welcome(core, connection) {
+          const data = handshake.welcome(core, connection);
+          return {
+            ...data,
+            limits: { ...data.limits, max_text_bytes: data.limits.max_message_bytes },
+          };
+        },
+      },
+    }),
+  ),
+  mutant(
+    'limits-text-exact-accepted',
+    'text-limit-excludes-its-value',
+    'The bound of the text excludes its own value.',
+    textBytes((text) => Buffer.byteLength(text) + 1),
+  ),
+  mutant(
+    'limits-text-over-refused',
+    'text-limit-off-by-one',
+    'A text may be one byte larger than announced.',
+    textBytes((text) => Buffer.byteLength(text) - 1),
+  ),
+  mutant(
+    'limits-text-over-limit-named',
+    'text-limit-not-named',
+    'The error for a long text does not say the limit.',
+    ({ messages }) => ({
+      messages: {
+        payload(request, core) {
+          const { limit: _, ...fault } = messages.payload(request, core) ?? {};
+          return 'path' in fault ? (fault as { path: string; message: string }) : null;
+        },
+      },
+    }),
+  ),
+  mutant(
+    'limits-text-bytes-counted',
+    'text-measured-in-utf16',
+    'Text is measured in UTF-16 units.',
+    textBytes((text) => text.length),
+  ),
+  mutant(
+    'limits-text-bytes-counted',
+    'text-measured-in-code-points',
+    'Text is measured in code points.',
+    textBytes((text) => [...text].length),
+  ),
+  mutant(
+    'limits-text-bytes-counted',
+    'text-measured-as-escaped',
+    'Text is measured as it was escaped on the wire.',
+    textBytes((text) => text.replace(/[^ -~]/g, '\\u0000').length),
+  ),
+  mutant(
+    'limits-text-empty-refused',
+    'empty-text-accepted',
+    'A text without a character is delivered.',
+    ({ messages }) => ({
+      messages: {
+        payload: (request, core) =>
+          request.data['text'] === '' ? null : messages.payload(request, core),
+      },
+    }),
+  ),
+  mutant(
+    'limits-rooms-reached',
+    'one-room-too-few',
+    'A connection may be in one room less than announced.',
+    wrong(() => ({
+      roomLeft: ({ rooms }, { limits: { max_rooms } }) => rooms.size < max_rooms - 1,
+    })),
+  ),
+  mutant(
+    'limits-rooms-over-refused',
+    'one-room-too-many',
+    'A connection may be in one room more than announced.',
+    wrong(() => ({ roomLeft: ({ rooms }, { limits: { max_rooms } }) => rooms.size <= max_rooms })),
+  ),
+  mutant(
+    'limits-rooms-freed',
+    'rooms-only-counted-up',
+    'The count of rooms is never lowered.',
+    () => {
+      const joined = new WeakMap<Connection, number>();
+      return {
+        limits: {
+          roomLeft(connection, config) {
+            const count = joined.get(connection) ?? 0;
+            joined.set(connection, count + 1);
+            return count < config.limits.max_rooms;
+          },
+        },
+      };
+    },
+  ),
+  mutant(
+    'limits-rooms-rejoin-free',
+    'rejoin-takes-a-place',
+    'A join of a room that one is in needs a free place.',
+    ({ limits: right, gates }) => ({
+      gates: {
+        room: (core, connection, { request, at, ...incoming }) =>
+          request.type === 'join' && !right.roomLeft(connection, core.config)
+            ? refuse(core, connection, request, at, 'too_many_rooms', 'Leave a room first.')
+            : gates.room(core, connection, { request, at, ...incoming }),
+      },
+    }),
+  ),
+  mutant(
+    'limits-connections-reached',
+    'one-connection-too-few',
+    'A user may have one connection less than announced.',
+    wrong((right) => ({ connectionsPerUser: (config) => right.connectionsPerUser(config) - 1 })),
+  ),
+  mutant(
+    'limits-connections-over-closed',
+    'connections-unlimited',
+    'A user may have any number of connections.',
+    wrong(() => ({ connectionsPerUser: () => Number.MAX_SAFE_INTEGER })),
+  ),
+  mutant(
+    'limits-connections-over-closed',
+    'connection-limit-closes-1008',
+    'A connection too many is closed with 1008.',
+    wrong(() => ({ tooManyConnections: { code: 1008, reason: 'connection_limit' } })),
+  ),
+  mutant(
+    'limits-connections-earlier-kept',
+    'oldest-connection-replaced',
+    'A connection too many takes the place of the oldest.',
+    ({ handshake }) => ({
+      handshake: {
+        dismiss(core, connection, closing) {
+          const [oldest] = core.users.get(connection.grant.user) ?? [];
+          if (closing.code === 4005) oldest?.link.close({ code: 4006, reason: 'replaced' });
+          return handshake.dismiss(core, connection, closing);
+        },
+      },
+    }),
+  ),
+  mutant(
+    'limits-connections-freed',
+    'connections-only-counted-up',
+    'The count of connections is never lowered.',
+    () => ({}),
+    { broker: () => ({ exit: () => undefined }) },
+  ),
+  mutant(
+    'limits-connections-per-user',
+    'connections-counted-together',
+    'The connections of all users are counted together.',
+    () => ({}),
+    {
+      broker: (right) => ({
+        enter: (who, limit, at) => right.enter({ ...who, user: 'everybody' }, limit, at),
+      }),
+    },
+  ),
+];
