@@ -147,10 +147,11 @@ function code(text: string): string {
   return fence === '`' ? `\`${line}\`` : `${fence} ${line} ${fence}`;
 }
 
-// Spec sentences bring their own backticks; everything that could open markup besides is escaped.
+// Spec sentences bring their own code spans; everything that could open markup besides is escaped.
+// Runs of backticks pair by their length, so a text that has any brings no code spans at all.
 function plain(text: string): string {
-  return visible(shorten(text, LONGEST))
-    .split(/(`[^`]+`)/)
+  const line = visible(shorten(text, LONGEST));
+  return (line.includes('``') ? [line] : line.split(/(`[^`]+`)/))
     .map((part, index) =>
       index % 2 === 1
         ? part.replaceAll('|', '\\|')

@@ -5,7 +5,7 @@ const ZERO = /^(?:\p{M}|[\u200b-\u200f]|[\ufe00-\ufe0f])$/u;
 // Controls, line separators, direction overrides and lone surrogates: what could move a cursor or hide text.
 const UNSAFE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|\p{Surrogate}/gu;
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ufffe\uffff]|\p{Surrogate}/gu;
 
 /** Makes text of a server harmless on one line: what is invisible becomes `\n`, `\t` or `\u{1b}`. */
 export function visible(text: string): string {

@@ -39,9 +39,9 @@ ${tail.map((entry, index) => row(entry, rowY(head.length + gap + index), layout)
 }
 
 /** The same timeline in full, as a table that a screen reader can read. */
-export function frameTable(timeline: readonly TimelineEntry[]): Html {
+export function frameTable(timeline: readonly TimelineEntry[], title: string): Html {
   return html`<details class="frames"><summary>All ${timeline.length} frames as text</summary>
-<div class="scroll" role="region" aria-label="Frames" tabindex="0"><table>
+<div class="scroll" role="region" aria-label="Frames of ${title}" tabindex="0"><table>
 <thead><tr>${['ms', 'client', 'direction', 'kind', 'frame'].map((each) => html`<th scope="col">${each}</th>`)}</tr></thead>
 <tbody>${timeline.map(tableRow)}</tbody></table></div></details>`;
 }

@@ -28,10 +28,11 @@ export function totalsLine({ totals }: Report): string {
   return `${totals.pass} passed, ${totals.fail} failed, ${totals.not_exercised} skipped`;
 }
 
-function apart({ totals, duration_ms }: Report, { colors }: Style): string[] {
+function apart({ totals, duration_ms }: Report, { colors, width }: Style): string[] {
   const apart: Outcome[] = ['warning', 'inconclusive', 'vacuous', 'known', 'excluded'];
   const said = apart.filter((each) => totals[each] > 0).map((each) => counted(each, totals[each]));
-  return [colors.dim([...said, `in ${duration(duration_ms)}`].join(', '))];
+  const line = [...said, `in ${duration(duration_ms)}`].join(', ');
+  return wrap(line, width).map((each) => colors.dim(each));
 }
 
 interface Reason {

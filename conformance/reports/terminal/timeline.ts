@@ -1,6 +1,6 @@
 import type { TimelineEntry } from '#conformance/harness/events.js';
 import { arrow, brief, excerpt, peers } from '../frames.js';
-import { clip, count, pad } from '../text.js';
+import { clip, count, pad, visible } from '../text.js';
 import type { Style } from './style.js';
 
 const MOST = 24;
@@ -21,7 +21,7 @@ export function timeline(
   const inColumns = width >= NARROWEST;
   const row = (entry: TimelineEntry) =>
     inColumns ? columnRow(entry, names, width, room, style) : namedRow(entry, names, room, style);
-  const title = inColumns ? names.map((name) => pad(name, width)).join(' ') : '';
+  const title = inColumns ? names.map((name) => pad(visible(name), width)).join(' ') : '';
   const gap = `… ${count(left_out, 'entry').replace('entrys', 'entries')} left out; the JSON and HTML reports have them`;
   return [
     ...(title === '' ? [] : [style.colors.bold(`${'ms'.padStart(TIME - 2)}  ${title}`.trimEnd())]),
@@ -46,8 +46,8 @@ function columnRow(
 }
 
 function namedRow(entry: TimelineEntry, names: string[], room: number, style: Style): string {
-  const widest = Math.min(16, Math.max(...names.map((name) => name.length)));
-  const who = entry.kind === 'note' ? ' '.repeat(widest) : pad(entry.peer, widest);
+  const widest = Math.min(16, Math.max(...names.map((name) => visible(name).length)));
+  const who = entry.kind === 'note' ? ' '.repeat(widest) : pad(visible(entry.peer), widest);
   return `${time(entry)}${who} ${paint(entry, clip(`${arrow(entry)} ${brief(entry)}`, room - widest - 1), style)}`;
 }
 

@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { brokenRules } from './broken.js';
+import { report } from './fixtures/example.js';
+
+describe('brokenRules', () => {
+  it('names root causes, what explains most first, and warnings and known failures after failures', () => {
+    expect(
+      brokenRules(report).map(({ check, grade, follows }) => [check, grade, follows.length]),
+    ).toEqual([
+      ['handshake-refusal-after-upgrade', 'fail', 3],
+      ['messages-schema', 'fail', 0],
+      ['rooms-survives-disconnect', 'fail', 0],
+      ['chat-order-per-sender', 'fail', 0],
+      ['handshake-plain-get', 'warning', 0],
+      ['limits-text-bytes', 'known', 0],
+    ]);
+  });
+
+  it('says which check received the frame that broke a rule', () => {
+    expect(
+      brokenRules(report)
+        .map(({ seen_in }) => seen_in)
+        .filter(Boolean),
+    ).toEqual(['rooms-leave-on-disconnect']);
+  });
+
+  it('comes to an end where causes go round in a circle or name nobody', () => {
+    const circle = report.checks
+      .filter(({ failure }) => failure)
+      .map((each, index, all) => ({
+        ...each,
+        failure: {
+          rule: each.rule,
+          expected: [],
+          actual: '',
+          timeline: [],
+          caused_by: all[(index + 1) % all.length]?.check ?? '',
+        },
+      }));
+    expect(brokenRules({ ...report, checks: circle })).toHaveLength(circle.length);
+    const orphan = circle
+      .slice(0, 1)
+      .map((each) => ({ ...each, failure: { ...each.failure, caused_by: 'nobody' } }));
+    expect(brokenRules({ ...report, checks: orphan })).toHaveLength(1);
+  });
+});

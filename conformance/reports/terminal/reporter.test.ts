@@ -1,0 +1,96 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { RunEvent } from '#conformance/harness/events.js';
+import { book, events, hostileEvents, opening } from '../fixtures/example.js';
+import { columns } from '../text.js';
+import { terminal } from './reporter.js';
+import type { Screen } from './style.js';
+
+async function shown(run: readonly RunEvent[], screen: Partial<Screen> = {}): Promise<string> {
+  let text = '';
+  const report = terminal(
+    { write: (part) => (text += part), width: 80, rows: 24, live: false, color: false, ...screen },
+    book,
+    opening,
+    { profile: true },
+  );
+  for (const event of run) {
+    await report(event);
+    if (screen.live) vi.advanceTimersByTime(100);
+  }
+  return text;
+}
+
+const ESCAPE = '\u001b';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('the terminal report', () => {
+  it('shows the failures before the totals, and ends with the plain line', async () => {
+    const lines = (await shown(events)).trimEnd().split('\n');
+    expect(lines.at(-1)).toBe('8 passed, 7 failed, 3 skipped');
+    expect(lines.at(-2)).toMatch(
+      /^1 warning, 1 inconclusive, 1 vacuous, 1 known failure, 1 excluded, in /,
+    );
+    const at = (start: string) => lines.findIndex((line) => line.startsWith(start));
+    expect(at('FAIL handshake-refusal-after-upgrade')).toBeGreaterThan(0);
+    expect(at('FAIL')).toBeLessThan(at('WARN'));
+    expect(at('WARN')).toBeLessThan(at('KNOWN'));
+  });
+
+  it('tells a failure with sentence, link, outcomes, hint, frames, script and the way back', async () => {
+    const text = await shown(events);
+    for (const part of [
+      'spec/chat.md#chat-order-per-sender',
+      'expected    c1 receives "a" before "b"',
+      'happened    c1 received seq 2 ("b") before seq 1 ("a").',
+      '    10.0  → chat r0 "a" id 1',
+      'smallest script, fails in 7 of 10 runs',
+      '      {"op":"join","client":0,"room":0,"wait":true},',
+      '  again parlor replay 9f3c21',
+      'follows     3 other checks failed for this reason:',
+    ]) {
+      expect(text).toContain(part);
+    }
+  });
+
+  it('has a column for each client', async () => {
+    const text = await shown(events);
+    expect(text).toMatch(/^ {6}ms {2}ann +bob +eve$/m);
+  });
+
+  it.each([46, 80, 200])(
+    'fits %i columns, but for the command that is to be copied',
+    async (width) => {
+      const wide = (await shown(events, { width }))
+        .split('\n')
+        .filter((line) => columns(line) > width);
+      expect(wide.filter((line) => !/^ {2}(again |spec\/)/.test(line))).toEqual([]);
+    },
+  );
+
+  it('writes plain lines without colour, and redraws only on a terminal', async () => {
+    expect(await shown(events)).not.toContain(ESCAPE);
+    const colored = await shown(events, { color: true });
+    expect(colored).toContain(`${ESCAPE}[31m`);
+    expect(colored).not.toContain(`${ESCAPE}[1A`);
+    vi.useFakeTimers();
+    expect(await shown(events, { live: true })).toContain(`${ESCAPE}[0J`);
+  });
+
+  it('lets no server write to the terminal', async () => {
+    const text = await shown(hostileEvents);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e\u2066\ufeff]/);
+    expect(text.length).toBeLessThan(200_000);
+  });
+
+  it('shows nothing of a run that never began', async () => {
+    expect(await shown(events.slice(-1))).toBe('');
+  });
+
+  it('names chapters of which nothing could be asked', async () => {
+    expect(await shown(events)).toMatch(/^ {2}– cluster +1 not exercised/m);
+  });
+});
