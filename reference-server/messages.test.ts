@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { validateServer } from '#schemas/validate.js';
-import { world } from './testing/core.js';
+import { world } from './fixtures/core.js';
 
 const codes = async (...messages: (object | string | Buffer)[]) => {
   const { connect } = await world({ features: ['direct'] });

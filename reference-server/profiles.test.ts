@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { validateServer } from '#schemas/validate.js';
+import { type Client, world } from './fixtures/core.js';
 import { drain } from './shutdown.js';
-import { type Client, world } from './testing/core.js';
 
 const binary = (header: object | string, payload = '', version = 1) => {
   const text = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header));

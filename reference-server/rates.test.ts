@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { world } from './fixtures/core.js';
 import { SlidingLog } from './rates.js';
-import { world } from './testing/core.js';
 
 describe('SlidingLog', () => {
   it('admits exactly the limit, and frees each place a window after it was taken', () => {

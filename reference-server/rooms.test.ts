@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { validateAck, validateServer } from '#schemas/validate.js';
 import { aloneInMemory } from './core.js';
+import { type Client, world } from './fixtures/core.js';
 import { perform } from './perform.js';
-import { type Client, world } from './testing/core.js';
 
 const join = async (client: Client, room: string, data: object = {}) => {
   await client.send({ type: 'join', id: `join-${room}`, room, data });

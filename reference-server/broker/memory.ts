@@ -70,6 +70,16 @@ export class MemoryBroker {
     this.#bounds = bounds;
   }
 
+  /** How many things of each kind are kept. */
+  get sizes() {
+    return {
+      rooms: this.#rooms.size,
+      users: this.#connections.size,
+      quotas: this.#limiters.size,
+      requests: this.#remembered.size,
+    };
+  }
+
   /** The broker as one instance sees it. */
   attach(listener: Listener): Broker {
     this.#listeners.add(listener);
