@@ -1,6 +1,7 @@
 import type { Check } from './check.js';
+import type { Instances } from './instances.js';
 import { Journal } from './journal.js';
-import type { Instance } from './process.js';
+import { lastOutput } from './process.js';
 import { Stage, type StageRun } from './stage.js';
 import { Inconclusive, NotExercised, TargetError, Vacuous, Violation } from './verdict.js';
 
@@ -15,27 +16,33 @@ export type Attempt = { stage: Stage; duration: number } & (
 // A check that has not ended by then waits for something that the harness does not watch: our own mistake.
 const LONGEST_MS = 240_000;
 
+/** How an attempt is made. */
+export interface Circumstances {
+  /** Beginning of the names that this run makes. */
+  nonce: string;
+  /** Whether it is the last attempt. */
+  final: boolean;
+  /** How long the check's announced times make it last, in milliseconds. */
+  lasts: number;
+  instances: Instances;
+  begun: (stage: Stage) => void;
+}
+
 /** Runs a check once; never throws. `begun` is told the stage while it runs. */
 export async function attempt(
   check: Check,
   run: StageRun,
-  {
-    nonce,
-    final,
-    lasts,
-    begun,
-  }: { nonce: string; final: boolean; lasts: number; begun: (stage: Stage) => void },
+  { nonce, final, lasts, instances, begun }: Circumstances,
 ): Promise<Attempt> {
   const start = performance.now();
-  let own: Instance | undefined;
+  let own: Awaited<ReturnType<Instances['acquire']>> | undefined;
   const journal = new Journal();
   let stage = new Stage(run, journal, nonce, final);
   let timer: NodeJS.Timeout | undefined;
   try {
     if (check.options.instance) {
-      if (!run.target.launch) throw new NotExercised('the runner does not own the start command');
-      own = await run.target.launch(check.options.instance);
-      stage = new Stage(run, journal, nonce, final, own);
+      own = await instances.acquire(check);
+      stage = new Stage(run, journal, nonce, final, own.instance);
     }
     begun(stage);
     const tooLong = new Promise<never>((_, reject) => {
@@ -48,11 +55,13 @@ export async function attempt(
     if (stage.bugs.length > 0) throw stage.bugs[0];
     return { result: 'pass', stage, duration: performance.now() - start };
   } catch (error) {
+    if (own && !own.instance.running)
+      journal.add('server', 'note', 'note', `ended${lastOutput(own.instance)}`);
     return { ...classify(error, stage), stage, duration: performance.now() - start };
   } finally {
     clearTimeout(timer);
     stage.end();
-    await own?.stop();
+    await own?.release();
   }
 }
 

@@ -37,6 +37,8 @@ export interface CheckOptions {
   alone?: true;
   /** It needs an instance of its own, started with these contract variables on top of the defaults. */
   instance?: Overrides;
+  /** It leaves its instance as it found it, so that checks with the same variables may share one. */
+  shared?: true;
   needs?: readonly Need[];
   /** It runs against any WebSocket server, Parlor or not. */
   plain?: true;

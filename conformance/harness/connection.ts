@@ -37,6 +37,8 @@ export interface Host {
   isFence(text: unknown): boolean;
   /** Takes a mistake of ours that surfaced in an event. */
   bug(error: unknown): void;
+  /** Bytes and frames that all connections of this check have sent. */
+  readonly sent: { bytes: number; frames: number };
 }
 
 /** A WebSocket Ping or Pong of the server. */
@@ -53,8 +55,10 @@ export interface Waiting {
   outlivesClose?: boolean;
 }
 
-const MAX_BYTES = 64 * 1024 * 1024;
-const MAX_FRAMES = 100_000;
+// What a connection may receive unasked, and for each byte and frame that its check has sent.
+const FREE_BYTES = 4 * 1024 * 1024;
+const FREE_FRAMES = 20_000;
+const RETURN = 64;
 const LINGER_MS = 250;
 const UNANSWERED: HandshakeResponse = {
   status: 0,
@@ -134,7 +138,7 @@ export class Connection {
   sendText(text: string): void {
     this.#remember(text);
     this.#note('sent', 'text', text);
-    this.#wire.send({ opcode: opcodes.text, payload: text });
+    this.#send({ opcode: opcodes.text, payload: text });
   }
 
   /** Sends exactly this value as JSON. */
@@ -147,20 +151,21 @@ export class Connection {
     const message = parseBinary(Buffer.from(bytes));
     if (isMessage(message)) this.#remember(JSON.stringify({ ...message, payload: undefined }));
     this.#note('sent', 'binary', `${bytes.length} bytes: ${printBytes(bytes)}`);
-    this.#wire.send({ opcode: opcodes.binary, payload: bytes });
+    this.#send({ opcode: opcodes.binary, payload: bytes });
   }
 
   /** Sends one frame, well-formed or not. */
   sendFrame(frame: FrameInit): void {
     if (frame.opcode === opcodes.close) this.#sentClose = true;
     this.#note('sent', kindOf(frame.opcode), printFrame(frame));
-    this.#wire.send(frame);
+    this.#send(frame);
   }
 
   /** Sends a text compressed, in fragments of at most `fragment` bytes. @throws when deflate is not negotiated */
   sendCompressed(text: string, fragment?: number): void {
     this.#remember(text);
     this.#note('sent', 'text', `(compressed) ${text}`);
+    this.#count(text.length);
     this.#wire.sendCompressed(opcodes.text, Buffer.from(text), fragment);
   }
 
@@ -172,6 +177,7 @@ export class Connection {
   /** Writes any bytes. */
   write(bytes: Uint8Array): void {
     this.#note('sent', 'tcp', `${bytes.length} bytes: ${printBytes(bytes)}`);
+    this.#count(bytes.length);
     this.#wire.write(bytes);
   }
 
@@ -275,7 +281,11 @@ export class Connection {
     this.frames.push(frame);
     for (const fault of frame.faults) this.#onFault(fault);
     const { bytesRead } = this.#wire;
-    if (bytesRead <= MAX_BYTES && this.frames.length < MAX_FRAMES) return;
+    const { sent } = this.host;
+    const bounded =
+      bytesRead <= FREE_BYTES + RETURN * sent.bytes &&
+      this.frames.length <= FREE_FRAMES + RETURN * sent.frames;
+    if (bounded) return;
     const flood = `${bytesRead} bytes in ${this.frames.length} frames`;
     this.#wire.destroy(`the runner dropped the connection after ${flood}: a flood`);
   }
@@ -389,6 +399,16 @@ export class Connection {
         ? `the machine was too busy to tell whether ${wanted}`
         : `the target stopped answering, so that it cannot be told whether ${wanted}`,
     );
+  }
+
+  #send(frame: FrameInit): void {
+    this.#count(frame.payload?.length ?? 0);
+    this.#wire.send(frame);
+  }
+
+  #count(bytes: number): void {
+    this.host.sent.bytes += bytes;
+    this.host.sent.frames += 1;
   }
 
   #remember(text: string): void {

@@ -43,9 +43,11 @@ export class Ledger {
     if (found) this.#roots.set(root, found.id);
   }
 
-  async begin(check: Check, again: boolean): Promise<void> {
-    this.#attempts.set(check.id, (this.#attempts.get(check.id) ?? 0) + 1);
-    if (!again || this.#attempts.get(check.id) === 1)
+  /** An attempt at a check begins. */
+  async begin(check: Check): Promise<void> {
+    const attempts = (this.#attempts.get(check.id) ?? 0) + 1;
+    this.#attempts.set(check.id, attempts);
+    if (attempts === 1)
       await this.#report({ event: 'check_start', check: check.id, rule: check.rule });
   }
 

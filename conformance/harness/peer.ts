@@ -94,6 +94,11 @@ export class Peer extends Connection {
     return ack;
   }
 
+  /** Whether this connection has joined a room, has not left it, and is open. */
+  isIn(room: string): boolean {
+    return this.#rooms.has(this.host.room(room)) && this.closed === undefined;
+  }
+
   /** Leaves a room; resolves to the `ack`. */
   async leaves(room: string, extra: Extra = {}): Promise<Message> {
     this.#rooms.delete(this.host.room(room));

@@ -26,6 +26,7 @@ export async function preflight(target: RunningTarget, watchdog: Watchdog): Prom
     target,
     watchdog,
     welcome: undefined,
+    seed: 0,
     welcomed: () => {},
     hopeless: undefined,
   };

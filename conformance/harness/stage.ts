@@ -17,8 +17,8 @@ import { bucketOf, type Rate, type Welcome } from './welcome.js';
 export interface OpenOptions extends RequestInit {
   /** A token for `?token=`. */
   token?: string | undefined;
-  /** Which instance of a cluster, from 0. */
-  at?: number;
+  /** Which instance of a cluster, from 0, or one that was launched. */
+  at?: number | Instance;
   /** Bytes to send in the same segment as the request. */
   early?: Uint8Array;
   /** Name in the timeline; default `client`. */
@@ -40,6 +40,8 @@ export interface StageRun {
   readonly watchdog: Watchdog;
   /** What the target announced; undefined when it never welcomed anybody. */
   readonly welcome: Welcome | undefined;
+  /** Seed of whatever is drawn at random. */
+  readonly seed: number;
   /** Tells the run that a connection with valid credentials was welcomed, or was not. */
   welcomed(yes: boolean): void;
   /** Why connecting is hopeless, once it has proved to be. */
@@ -68,8 +70,8 @@ export class Stage {
   readonly #aborts = new Set<() => void>();
   // What ends each wait in progress, and when it began; the latest is last.
   readonly #waits = new Map<() => void, number>();
-  readonly #presence = new Map<string, { room: string; user: string; peer: Peer }[]>();
   readonly #own: Instance | undefined;
+  readonly #sent = { bytes: 0, frames: 0 };
   #extraMs = 0;
   #ids = 0;
   #fences = 0;
@@ -104,6 +106,11 @@ export class Stage {
     if (!this.#run.welcome)
       throw new NotExercised('the target never sent a welcome that announces its numbers');
     return this.#run.welcome;
+  }
+
+  /** Seed of whatever this run draws at random. */
+  get seed(): number {
+    return this.#run.seed;
   }
 
   /** The announced bucket of that name. @throws NotExercised when there is none */
@@ -161,10 +168,11 @@ export class Stage {
     if (hopeless && !this.#own) throw hopeless.root === undefined ? noWelcome(hopeless) : hopeless;
     const { claims, header, ...rest } = options;
     if (!this.parlor) return this.open({ label, ...rest, token: this.#optionalToken(label) });
-    const credentials =
-      rest.token !== undefined || rest.cookie !== undefined || rest.headers
-        ? {}
-        : { token: this.mint(label, claims, header) };
+    const authorized = Object.keys(rest.headers ?? {}).some((name) =>
+      /^authorization$/i.test(name),
+    );
+    const given = rest.token !== undefined || rest.cookie !== undefined || authorized;
+    const credentials = given ? {} : { token: this.mint(label, claims, header) };
     try {
       const peer = await this.open(
         { subprotocols: ['parlor.v1'], label, ...rest, ...credentials },
@@ -186,16 +194,12 @@ export class Stage {
     ...labels: Labels
   ): Promise<{ -readonly [Index in keyof Labels]: Peer }> => {
     const peers = await Promise.all(labels.map((label) => this.connect(label)));
-    const present = this.#presence.get(this.room(room)) ?? [];
-    this.#presence.set(this.room(room), present);
     for (const peer of peers) {
+      const present = [...this.#peers].filter((each) => each.isIn(room));
       // One event for a user's first connection, to the members of other users.
-      if (!present.some((each) => each.user === peer.user))
-        for (const each of present)
-          if (each.user !== peer.user)
-            each.peer.ignoreOne('join', { room, data: { user: peer.user } });
+      if (!present.some(({ user }) => user === peer.user))
+        for (const each of present) each.ignoreOne('join', { room, data: { user: peer.user } });
       await peer.joins(room);
-      present.push({ room, user: peer.user, peer });
     }
     return peers as { -readonly [Index in keyof Labels]: Peer };
   };
@@ -203,10 +207,10 @@ export class Stage {
   /** Opens a connection: whatever the server answers is in `peer.response`. */
   readonly open = async (options: OpenOptions = {}, user?: string): Promise<Peer> => {
     const { token, at = 0, early, label = 'client', autoPong = true, ...request } = options;
-    const address = this.urls[at];
+    const address = typeof at === 'number' ? this.urls[at] : at.url;
     if (address === undefined)
       throw new NotExercised(
-        `the target has ${this.urls.length} instances, this check needs ${at + 1}`,
+        `the target has ${this.urls.length} instances, this check needs ${Number(at) + 1}`,
       );
     if (token !== undefined) this.secret(token);
     const peer = new Peer(
@@ -228,9 +232,10 @@ export class Stage {
   /** An HTTP request to the server; `path` is absolute. */
   readonly http = async (
     path: string,
-    init: HttpInit & { at?: number } = {},
+    init: HttpInit & { at?: number | Instance } = {},
   ): Promise<HttpAnswer> => {
-    const url = new URL(this.urls[init.at ?? 0] ?? '');
+    const { at = 0 } = init;
+    const url = new URL((typeof at === 'number' ? this.urls[at] : at.url) ?? '');
     url.protocol = url.protocol === 'wss:' ? 'https:' : 'http:';
     const target = new URL(path, url);
     this.journal.add('http', 'sent', 'http', `${init.method ?? 'GET'} ${path}`);
@@ -372,6 +377,7 @@ export class Stage {
       },
       isFence: (text) => typeof text === 'string' && text.startsWith(`fence ${this.#namespace} `),
       bug: (error) => this.bugs.push(error),
+      sent: this.#sent,
     };
   }
 }

@@ -1,5 +1,6 @@
 import { environment, type Overrides } from './contract.js';
 import type { ControlCommand } from './control.js';
+import { inTurn, type Launch } from './instances.js';
 import { commandLauncher, type Instance, type Launcher, type StartOptions } from './process.js';
 import { freshToken, Minter, type TokenConfig } from './tokens.js';
 import { TargetError, UsageError } from './verdict.js';
@@ -40,12 +41,14 @@ export interface RunningTarget {
   readonly plain: boolean;
   readonly logs: boolean;
   /** Starts a further server, on its own, with these variables on top. */
-  readonly launch: ((overrides: Overrides) => Promise<Instance>) | undefined;
-  /** Starts those instances again that have ended, at their addresses. */
+  readonly launch: Launch | undefined;
+  /** Ends all instances and starts them again, at their addresses. */
   readonly restart: (() => Promise<void>) | undefined;
   stop(): Promise<void>;
 }
 
+// Servers that start at the same time.
+const STARTS = 3;
 const SESSIONS = [
   { value: 'session-of-ann-7f1d0c', user: 'session-ann' },
   { value: 'session-of-bob-93be42', user: 'session-bob' },
@@ -105,16 +108,19 @@ async function started(target: Target, command: string | Launcher): Promise<Runn
     PARLOR_TOKEN_AUDIENCE: token.audience,
     PARLOR_SESSIONS: sessions.map(({ value, user }) => `${value}=${user}`).join(','),
   };
-  const launch = (overrides: Overrides) =>
-    launcher(environment(secrets, target.env ?? {}, overrides));
+  const launch = inTurn(
+    (overrides) => launcher(environment(secrets, target.env ?? {}, overrides)),
+    STARTS,
+  );
   const count = target.instances ?? 1;
   const instances: Instance[] = [];
   const start = (index: number, overrides: Overrides = {}) =>
     launch({ ...(count > 1 && { PARLOR_INSTANCE: `instance-${index + 1}` }), ...overrides });
   const restart = async () => {
-    for (const [index, instance] of instances.entries())
-      if (!instance.running)
-        instances[index] = await start(index, { PORT: new URL(instance.url).port });
+    for (const [index, instance] of instances.entries()) {
+      await instance.stop('SIGKILL');
+      instances[index] = await start(index, { PORT: new URL(instance.url).port });
+    }
   };
   const stop = async () => {
     await Promise.all(instances.map((instance) => instance.stop()));

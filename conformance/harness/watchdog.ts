@@ -26,25 +26,32 @@ interface Waiter {
 
 /** Milliseconds between two ticks on a quiet machine. */
 export const TICK_MS = 100;
-const PATIENCE_TICKS = 50;
+const PATIENCE_MS = 5_000;
 const NOISE_LIMIT_MS = 60_000;
 const LOST_AFTER_MS = 10_000;
 const HEALTHY_LAG_MS = 250;
-const STALLED_TICKS = 5;
 
 /**
- * Ends waits by lack of progress, not by a stopwatch: a wait expires after 50 healthy ticks, about 5 s on a quiet
+ * Ends waits by lack of progress, not by a stopwatch: a wait expires after 50 healthy ticks, 5 s on a quiet
  * machine. A tick is healthy when the canary made a round trip and our own event loop was on time, so that a slow
  * machine stretches patience instead of making a right server look wrong.
  */
 export class Watchdog {
   readonly #waiters = new Set<Waiter>();
+  readonly #patienceMs: number;
   #canary: Canary | undefined;
   #timer: NodeJS.Timeout | undefined;
   #planned = 0;
   #seen = 0;
+  #ticks = 0;
+  #unhealthy = 0;
   /** Called after each tick. */
   onTick: () => void = () => {};
+
+  /** `patienceMs` is how long a wait lasts on a quiet machine; default 5,000. */
+  constructor(patienceMs = PATIENCE_MS) {
+    this.#patienceMs = patienceMs;
+  }
 
   /** Begins to tick; without a canary only our own event loop is watched. */
   start(canary?: Canary): void {
@@ -67,7 +74,7 @@ export class Watchdog {
    */
   watch(expire: (why: Expiry) => void, extraMs = 0): () => void {
     const waiter = {
-      ticks: PATIENCE_TICKS + Math.ceil(extraMs / TICK_MS),
+      ticks: Math.ceil((this.#patienceMs + extraMs) / TICK_MS),
       deadline: performance.now() + NOISE_LIMIT_MS + 2 * extraMs,
       expire,
       used: 0,
@@ -76,11 +83,9 @@ export class Watchdog {
     return () => this.#waiters.delete(waiter);
   }
 
-  /** Waits that have lasted for half a second and more: they cost no work. */
-  get stalled(): number {
-    let count = 0;
-    for (const waiter of this.#waiters) if (waiter.used >= STALLED_TICKS) count += 1;
-    return count;
+  /** The share of ticks, from 0 to 1, at which the machine or the target was too busy to count. */
+  get noise(): number {
+    return this.#ticks === 0 ? 0 : this.#unhealthy / this.#ticks;
   }
 
   /** Whether the target has stopped answering. */
@@ -98,6 +103,8 @@ export class Watchdog {
 
   #tick(now: number): void {
     const healthy = now - this.#planned < HEALTHY_LAG_MS && this.#progressed();
+    this.#ticks += 1;
+    if (!healthy) this.#unhealthy += 1;
     for (const waiter of [...this.#waiters]) {
       if (healthy) waiter.used += 1;
       const why = waiter.used >= waiter.ticks ? (this.lost ? 'lost' : 'silence') : 'noise';

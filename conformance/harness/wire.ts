@@ -24,6 +24,7 @@ import {
 /** The longest frame and message that are read, in bytes. */
 export const MAX_READ = 8 * 1024 * 1024;
 const MAX_BODY = 65_536;
+const BODY_MS = 1_000;
 
 /** How a connection ended, seen from the client. */
 export interface Close {
@@ -77,6 +78,7 @@ export class Wire {
   #closed = false;
   #ended = false;
   #error: string | undefined;
+  #patience: NodeJS.Timeout | undefined;
   /** Bytes received so far. */
   bytesRead = 0;
 
@@ -99,6 +101,7 @@ export class Wire {
     });
     this.#socket.on('end', () => this.#finish('fin'));
     this.#socket.on('close', (hadError) => {
+      clearTimeout(this.#patience);
       this.#finish(hadError ? 'reset' : 'fin');
       if (this.#ended) return;
       this.#ended = true;
@@ -264,9 +267,12 @@ export class Wire {
       ? /(^|\r\n)0\r\n(.*\r\n)*\r\n$/.test(response.body)
       : length !== undefined && response.body.length >= Number(length);
     if (whole || [204, 304].includes(response.status)) this.#refused(response);
+    // Without a length a body ends with the connection, which some servers keep open: the status is enough.
+    else this.#patience ??= setTimeout(() => this.#refused(response), BODY_MS);
   }
 
   #refused(response: HandshakeResponse): void {
+    clearTimeout(this.#patience);
     this.#respond(response);
     const detail = `refused with HTTP ${response.status}`;
     this.#close({ code: 1006, reason: '', by: 'refusal', detail, at: performance.now() });

@@ -1,0 +1,62 @@
+import { Journal } from './journal.js';
+import { lastOutput, listens } from './process.js';
+import { Stage, type StageRun } from './stage.js';
+import { Inconclusive, Violation } from './verdict.js';
+
+const RESTARTS = 5;
+
+/** Tells whether the target is still alive after something went wrong, and starts it again where that is ours to do. */
+export class Pulse {
+  readonly #run: StageRun;
+  #restarts = 0;
+  #examining: Promise<string | undefined> | undefined;
+
+  constructor(run: StageRun) {
+    this.#run = run;
+  }
+
+  /** How the target ended, in words; undefined while it lives. Those who ask at the same time share the answer. */
+  death(): Promise<string | undefined> {
+    this.#examining ??= this.#examine().finally(() => {
+      this.#examining = undefined;
+    });
+    return this.#examining;
+  }
+
+  /** Starts a dead target again; false when the runner cannot, or has done so five times. */
+  async revive(): Promise<boolean> {
+    const { restart } = this.#run.target;
+    if (!restart || this.#restarts >= RESTARTS) return false;
+    this.#restarts += 1;
+    await restart();
+    return true;
+  }
+
+  async #examine(): Promise<string | undefined> {
+    const { target, watchdog } = this.#run;
+    for (const instance of target.instances) {
+      if (instance.running) continue;
+      const { status, signal } = await instance.exited;
+      const how = signal ? `by ${signal}` : `with status ${status}`;
+      return `The server ended ${how}${lastOutput(instance)}`;
+    }
+    for (const url of target.urls)
+      if (!(await listens(url))) return `The server no longer accepts connections at ${url}`;
+    return watchdog.lost ? this.#mute() : undefined;
+  }
+
+  // The canary hears nothing any more: a fresh connection tells whether anybody does.
+  async #mute(): Promise<string | undefined> {
+    if (this.#run.hopeless || !this.#run.welcome) return undefined;
+    const stage = new Stage(this.#run, new Journal(), 'pulse', true);
+    try {
+      await stage.connect('pulse');
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof Violation || error instanceof Inconclusive)) throw error;
+      return 'The server no longer answers on any connection';
+    } finally {
+      stage.end();
+    }
+  }
+}
