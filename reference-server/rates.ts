@@ -26,13 +26,14 @@ export interface RatesParts {
 
 /**
  * The sliding log: a message at t is admitted exactly when fewer than `limit` admitted ones lie in
- * (t − window, t]. Of the log only the last `limit` times matter, so a ring of that size is all it keeps.
+ * (t − window, t]. It keeps the times of those, and of no others for long.
  */
 export class SlidingLog implements Limiter {
   readonly #limit: number;
   readonly #span: number;
   readonly #times: number[] = [];
-  #oldest = 0;
+  /** Where the times begin that still count. */
+  #first = 0;
 
   constructor({ limit, window_ms }: Window) {
     this.#limit = limit;
@@ -40,25 +41,33 @@ export class SlidingLog implements Limiter {
   }
 
   admit(now: number): Admission {
-    const times = this.#times;
-    if (times.length < this.#limit) {
-      times.push(now);
+    const oldest = this.#expire(now);
+    if (this.#times.length - this.#first < this.#limit) {
+      this.#times.push(now);
       return ADMITTED;
     }
-    const free = (times[this.#oldest] ?? Number.POSITIVE_INFINITY) + this.#span;
-    if (now < free) return { admitted: false, retryAfterMs: Math.max(1, Math.ceil(free - now)) };
-    times[this.#oldest] = now;
-    this.#oldest = (this.#oldest + 1) % this.#limit;
-    return ADMITTED;
+    return { admitted: false, retryAfterMs: Math.max(1, Math.ceil(oldest + this.#span - now)) };
   }
 
   idle(now: number): boolean {
-    const { length } = this.#times;
-    const newest =
-      length < this.#limit
-        ? this.#times[length - 1]
-        : this.#times[(this.#oldest + length - 1) % length];
-    return newest === undefined || newest + this.#span <= now;
+    this.#expire(now);
+    return this.#first === this.#times.length;
+  }
+
+  /** Passes over the times that count no more; gives the oldest that does. */
+  #expire(now: number): number {
+    const times = this.#times;
+    let oldest = times[this.#first];
+    while (oldest !== undefined && oldest + this.#span <= now) {
+      this.#first += 1;
+      oldest = times[this.#first];
+    }
+    // Cut off only once it is the greater part, so that a time is moved once at most.
+    if (this.#first * 2 > times.length) {
+      times.splice(0, this.#first);
+      this.#first = 0;
+    }
+    return oldest ?? now;
   }
 }
 

@@ -30,7 +30,7 @@ export interface Surroundings {
 /** A running server. */
 export interface ParlorServer {
   readonly config: Config;
-  /** Listens, and gives the port; 0 asks for any free one. */
+  /** Listens, and gives the port; 0 asks for any free one. A server that cannot listen is stopped. */
   listen(port: number, host?: string): Promise<number>;
   /** Tells every connection, lets the grace pass, closes them, and resolves when all is over. */
   drain(reason: Notice['reason']): Promise<void>;
@@ -127,7 +127,15 @@ export async function createServer(
       return core.draining !== null;
     },
     status: parts.shutdown.status,
-    listen: (port, host = '127.0.0.1') => listen(http, port, host),
+    async listen(port, host = '127.0.0.1') {
+      try {
+        return await listen(http, port, host);
+      } catch (error) {
+        // What does not listen has nothing to keep its timers for.
+        await close();
+        throw error;
+      }
+    },
     async drain(reason) {
       drain(core, reason, Math.random);
       await settled(links, config.graceMs, agenda);
