@@ -58,6 +58,13 @@ export class Minter {
     return createPublicKey(this.#key);
   }
 
+  /** The private half of an asymmetric key. @throws NotExercised with a shared secret */
+  get privateKey(): KeyObject {
+    if (typeof this.#key === 'string')
+      throw new NotExercised('the target verifies tokens with a shared secret, not a private key');
+    return this.#key;
+  }
+
   /** The shared secret. @throws NotExercised with an asymmetric key */
   get secret(): string {
     if (typeof this.#key !== 'string')
