@@ -21,17 +21,20 @@ export function distance(a: string, b: string): number {
   return old[b.length] ?? 0;
 }
 
-/** The known words that a mistyped one was probably meant to be, nearest first. */
+/** The known words that a mistyped one was most probably meant to be. */
 export function nearest(word: string, known: Iterable<string>, most = 3): string[] {
   const wanted = word.toLowerCase();
-  return [...new Set(known)]
+  const close = [...new Set(known)]
     .map((each) => ({ each, far: farness(wanted, each.toLowerCase()) }))
     .filter(
       ({ each, far }) => far <= Math.max(1, Math.ceil(Math.max(wanted.length, each.length) * 0.34)),
-    )
-    .sort((a, b) => a.far - b.far || a.each.localeCompare(b.each))
-    .slice(0, most)
-    .map(({ each }) => each);
+    );
+  const least = Math.min(...close.map(({ far }) => far));
+  return close
+    .filter(({ far }) => far === least)
+    .map(({ each }) => each)
+    .sort()
+    .slice(0, most);
 }
 
 /** `; did you mean 'a' or 'b'?`, or nothing where nothing is near. */

@@ -68,8 +68,14 @@ function tested(
 ): string[] {
   if (excluded !== undefined) return paragraph(`Not from outside: ${excluded}`, '  ');
   if (checks.length === 0) return ['  No check yet.'];
-  return checks.flatMap(({ id, terms, source }) => [
-    `  ${id}${terms.length === 0 ? '' : ` (${terms.join('; ')})`}`,
+  // Variants often differ in a value alone: the same source is shown once.
+  const bySource = new Map<string, string[]>();
+  for (const { id, terms, source } of checks) {
+    const title = `  ${id}${terms.length === 0 ? '' : ` (${terms.join('; ')})`}`;
+    bySource.set(source, [...(bySource.get(source) ?? []), title]);
+  }
+  return [...bySource].flatMap(([source, titles]) => [
+    ...titles,
     ...outdent(source).map((line) => `    ${line}`.trimEnd()),
   ]);
 }

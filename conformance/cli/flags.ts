@@ -1,6 +1,6 @@
 import { algorithms } from '#conformance/harness/tokens.js';
 import { UsageError } from '#conformance/harness/verdict.js';
-import { alternatives, didYouMean } from '#conformance/nearest.js';
+import { alternatives, nearest } from '#conformance/nearest.js';
 import { parseReportFile } from '#conformance/reports/files.js';
 import {
   choice,
@@ -140,10 +140,12 @@ export function fromEnvironment(env: Readonly<Record<string, string | undefined>
   for (const [variable, value] of Object.entries(env)) {
     if (!variable.startsWith('PARLOR_TEST_') || value === undefined) continue;
     const name = names.get(variable);
-    if (!name)
-      throw new UsageError(
-        `the environment variable ${variable} says nothing to parlor${didYouMean(variable, names.keys())}`,
-      );
+    if (!name) {
+      // The common prefix would make every two of them alike.
+      const [meant] = nearest(bare(variable), [...names.keys()].map(bare));
+      const hint = meant === undefined ? '' : `; did you mean PARLOR_TEST_${meant}?`;
+      throw new UsageError(`parlor knows no variable ${variable}${hint}`);
+    }
     if (value !== '') put(found, name, flags[name].many ? split(value) : [value], variable);
   }
   return found;
@@ -158,6 +160,10 @@ export function put(
 ): void {
   // Each reader makes the type of its own name, which the compiler cannot follow through a variable.
   (settings as Record<string, unknown>)[name] = flags[name].read(texts, from);
+}
+
+function bare(variable: string): string {
+  return variable.slice('PARLOR_TEST_'.length);
 }
 
 function split(text: string): string[] {

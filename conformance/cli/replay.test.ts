@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import type { RunEvent } from '#conformance/harness/events.js';
+import { again } from './replay.js';
+
+const failure = { rule: 'rooms-x', expected: [], actual: '', timeline: [] };
+const end = {
+  event: 'check_end',
+  check: 'rooms-x/late',
+  rule: 'rooms-x',
+  chapter: 'rooms',
+  profile: 'core',
+  level: 'must',
+  text: '',
+  verdict: 'fail',
+  duration_ms: 1,
+  attempts: 1,
+  failure,
+} as const;
+
+function replayed(
+  settings: Parameters<typeof again>[0],
+  ...events: RunEvent[]
+): (string | undefined)[] {
+  const seen: RunEvent[] = [];
+  const report = again(settings, (event) => void seen.push(event));
+  for (const event of events) report(event);
+  return seen.map((event) => (event.event === 'check_end' ? event.failure?.replay : undefined));
+}
+
+describe('again', () => {
+  it('repeats what described the target, quoted for a shell', () => {
+    expect(replayed({ start: "node 'my server.js'", path: '/x', bail: true }, end)).toEqual([
+      String.raw`parlor test --start 'node '\''my server.js'\''' --path /x --only rooms-x/late`,
+    ]);
+  });
+
+  it('never repeats a secret', () => {
+    expect(replayed({ url: ['ws://h/ws'], 'token-secret': 'shh' }, end)).toEqual([
+      'parlor test ws://h/ws --token-secret "$PARLOR_TEST_TOKEN_SECRET" --only rooms-x/late',
+    ]);
+  });
+
+  it('runs the check that received the frame, where a rule has none of its own', () => {
+    const finding = { event: 'finding', rule: 'rooms-x', check: 'chat-y', failure } as const;
+    expect(replayed({}, finding, { ...end, check: 'rooms-x/every-frame' })).toEqual([
+      undefined,
+      'parlor test --only chat-y',
+    ]);
+  });
+
+  it('leaves a better command alone', () => {
+    expect(replayed({}, { ...end, failure: { ...failure, replay: 'parlor replay 1' } })).toEqual([
+      'parlor replay 1',
+    ]);
+  });
+});

@@ -1,0 +1,170 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type FlagName, flags, fromEnvironment, put, type Settings } from './flags.js';
+import { gather } from './settings.js';
+import { secretsOf, targetOf } from './target.js';
+
+let cwd = '';
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'parlor-'));
+});
+afterEach(() => rmSync(cwd, { recursive: true }));
+
+const config = (content: object, name = 'parlor.config.json') =>
+  writeFileSync(join(cwd, name), JSON.stringify(content));
+const url = 'ws://127.0.0.1:8080/ws';
+
+function said(
+  given: Partial<Record<FlagName, string | string[]>> = {},
+  env: Record<string, string> = {},
+) {
+  const settings: Settings = {};
+  for (const [name, value] of Object.entries(given))
+    put(settings, name as FlagName, [value].flat(), `--${name}`);
+  return gather(settings, fromEnvironment(env), cwd);
+}
+
+describe('flags, variables and config', () => {
+  it('say the same under names of one rule', () => {
+    const values: Partial<Record<FlagName, string>> = {
+      'min-checks': '3',
+      'fail-on': 'should',
+      bail: '1',
+      only: 'rooms',
+    };
+    for (const [name, value] of Object.entries(values)) {
+      const variable = `PARLOR_TEST_${name.toUpperCase().replaceAll('-', '_')}`;
+      const setting = name.replaceAll('-', '_');
+      const inConfig = { min_checks: 3, fail_on: 'should', bail: true, only: ['rooms'] }[setting];
+      const byFlag = said({ [name]: value })[name as FlagName];
+      expect(said({}, { [variable]: value })[name as FlagName]).toEqual(byFlag);
+      config({ settings: { [setting]: inConfig } });
+      expect(said()[name as FlagName]).toEqual(byFlag);
+      rmSync(join(cwd, 'parlor.config.json'));
+    }
+  });
+
+  it('let the nearer win', () => {
+    config({ url, settings: { jobs: 1, min_checks: 1, seed: 1 } });
+    const found = said({ jobs: '3' }, { PARLOR_TEST_JOBS: '2', PARLOR_TEST_MIN_CHECKS: '2' });
+    expect([found.jobs, found['min-checks'], found.seed, found.url]).toEqual([3, 2, 1, [url]]);
+  });
+
+  it('let a nearer target replace one of the other kind', () => {
+    config({ start: 'node server.js' });
+    expect(said({ url })).toMatchObject({ url: [url] });
+    expect(said({ url })).not.toHaveProperty('start');
+    config({ url });
+    expect(said({ start: 'x' })).not.toHaveProperty('url');
+    expect(() => said({ url, start: 'x' })).toThrow('a URL and a start command');
+  });
+
+  it('find a config with comments under its other name', () => {
+    writeFileSync(join(cwd, 'parlor.config.jsonc'), `{ "url": "${url}" /* here */ }`);
+    expect(said().url).toEqual([url]);
+  });
+
+  it('separate lists in variables by commas', () => {
+    expect(said({}, { PARLOR_TEST_ONLY: 'rooms, chat' }).only).toEqual(['rooms', 'chat']);
+  });
+
+  it.each([
+    [
+      { PARLOR_TEST_JOSB: '1' },
+      'parlor knows no variable PARLOR_TEST_JOSB; did you mean PARLOR_TEST_JOBS?',
+    ],
+    [{ PARLOR_TEST_JOBS: 'many' }, "PARLOR_TEST_JOBS takes a whole number, not 'many'"],
+    [{ PARLOR_TEST_BAIL: 'perhaps' }, "PARLOR_TEST_BAIL takes 1 or 0, not 'perhaps'"],
+    [{ PARLOR_TEST_SHARD: '5/4' }, 'PARLOR_TEST_SHARD takes i/n with i from 1 to n'],
+    [{ PARLOR_TEST_URL: '127.0.0.1:80' }, 'PARLOR_TEST_URL takes a URL such as'],
+    [{ PARLOR_TEST_TOKEN_LEEWAY: '5' }, 'takes a time such as 500ms'],
+    [{ PARLOR_TEST_SESSION: 'abc' }, 'takes <cookie value>=<user>'],
+    [{ PARLOR_TEST_FAIL_ON: 'may' }, "takes must or should, not 'may'"],
+  ])('refuse %j', (env, message) => {
+    expect(() => said({}, env)).toThrow(message);
+  });
+
+  it('take every setting of the config schema by the name of a flag', () => {
+    config({
+      settings: {
+        only: ['a'],
+        skip: ['b'],
+        profile: ['core'],
+        fail_on: 'must',
+        bail: false,
+        shard: '1/2',
+        min_checks: 1,
+        seed: 0,
+        jobs: 2,
+        report: ['json=a/b.json'],
+      },
+    });
+    expect(said()).toMatchObject({
+      shard: { index: 1, count: 2 },
+      report: [{ kind: 'json', path: join(cwd, 'a/b.json') }],
+    });
+    for (const name of Object.keys(said()))
+      expect(Object.keys(flags).concat('folder')).toContain(name);
+  });
+});
+
+describe('targetOf', () => {
+  it.each([
+    [{}, 'there is nothing to test'],
+    [{ url }, 'the runner mints its own tokens'],
+    [{ url, 'token-secret': 's', 'token-key': 'k' }, 'a secret and a key'],
+    [{ url, 'token-key': 'none.pem' }, /^the key .*none\.pem cannot be read: ENOENT/],
+  ])('refuses %j', (given, message) => {
+    expect(() => targetOf(said(given), cwd)).toThrow(message);
+  });
+
+  it('draws credentials for a server that it starts, as the test contract says', () => {
+    const { token } = targetOf(
+      said({ start: 'x', 'token-algorithm': 'EdDSA', 'token-audience': 'me' }),
+      cwd,
+    );
+    expect(token).toMatchObject({
+      algorithm: 'EdDSA',
+      issuer: 'https://issuer.test',
+      audience: 'me',
+    });
+    expect(token?.privateKey).toContain('BEGIN PRIVATE KEY');
+  });
+
+  it('needs no token for the transport alone', () => {
+    expect(targetOf(said({ url, plain: 'true' }), cwd)).toEqual({ url: [url], plain: true });
+  });
+
+  it.each([
+    ['rsa', 'RS256'],
+    ['ec', 'ES256'],
+    ['ed25519', 'EdDSA'],
+  ] as const)('knows the algorithm of a key of type %s', (type, algorithm) => {
+    const privateKey = {
+      rsa: () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
+      ec: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+      ed25519: () => generateKeyPairSync('ed25519'),
+    }[type]().privateKey;
+    writeFileSync(join(cwd, 'key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    config({ url, token: { key: 'key.pem' } });
+    expect(targetOf(said(), cwd).token?.algorithm).toBe(algorithm);
+  });
+
+  it('says that a file is no key', () => {
+    writeFileSync(join(cwd, 'key.pem'), 'hello');
+    expect(() => targetOf(said({ url, 'token-key': 'key.pem' }), cwd)).toThrow(
+      /^the key key\.pem is no private key in PEM/,
+    );
+  });
+
+  it('tells the reports every secret', () => {
+    const target = targetOf(
+      said({ url, 'token-secret': 'shh!', session: ['c1=ann', 'a=b=bob'] }),
+      cwd,
+    );
+    expect(secretsOf(target)).toEqual(['shh!', 'c1', 'a=b']);
+  });
+});
