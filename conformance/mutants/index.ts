@@ -1,6 +1,7 @@
 import { limits } from './limits.js';
 import type { Mutant } from './mutant.js';
+import { rates } from './rates.js';
 import { rooms } from './rooms.js';
 
 /** Every faulty server, chapter by chapter. */
-export const mutants: readonly Mutant[] = [...limits, ...rooms];
+export const mutants: readonly Mutant[] = [...limits, ...rooms, ...rates];
