@@ -1,0 +1,197 @@
+import type { Message } from '#conformance/harness/message.js';
+import type { Expiry } from '#conformance/harness/watchdog.js';
+import { Budget } from './budget.js';
+import type { Identity, Network } from './network.js';
+import { Live, type Participant } from './participant.js';
+import type { Script } from './script.js';
+import type { Announced, Entry, Faulty, Trace } from './trace.js';
+import { person, place } from './words.js';
+
+/** A wait was given up. */
+export class Stuck extends Error {
+  readonly why: Expiry;
+
+  constructor(why: Expiry) {
+    super(`a wait ended in ${why}`);
+    this.name = 'Stuck';
+    this.why = why;
+  }
+}
+
+/** The state of one running conversation: who is connected, what was sent, and the trace of it all. */
+export class Conversation {
+  readonly script: Script;
+  readonly network: Network;
+  readonly announced: Announced;
+  readonly namespace: string;
+  readonly budget: Budget;
+  readonly participants: Participant[];
+  readonly rooms: string[];
+  readonly lives: Live[] = [];
+  readonly trace: Trace;
+  /** The last message of the messages bucket that each user sent with an id. */
+  readonly lastSent = new Map<string, Message>();
+  /** Bytes of messages sent so far serve as tags and ids: counted, never reused. */
+  #counter = 0;
+  readonly #start: number;
+  #waiter: { test: () => boolean; done: () => void } | undefined;
+
+  constructor(script: Script, network: Network, announced: Announced, namespace: string) {
+    this.script = script;
+    this.network = network;
+    this.announced = announced;
+    this.namespace = namespace;
+    this.budget = new Budget(announced);
+    this.trace = { namespace, announced, entries: [] };
+    this.#start = network.now();
+    this.rooms = Array.from(
+      { length: Math.min(script.rooms, announced.limits.max_rooms) },
+      (_, index) => `${place(index)}.${namespace}`,
+    );
+    this.participants = script.clients.map((client, index) => ({
+      index,
+      user: `${person(client.user)}.${namespace}`,
+      // Every second user may broadcast, so that both answers are seen.
+      broadcaster: client.user % 2 === 0,
+      instance: client.at ?? 0,
+      live: undefined,
+      memory: new Map(),
+    }));
+  }
+
+  /** A tag or id that was not used before. */
+  fresh(): string {
+    this.#counter += 1;
+    return String(this.#counter);
+  }
+
+  /** Adds an entry to the trace. */
+  record(entry: Entry extends infer E ? (E extends Entry ? Omit<E, 'at'> : never) : never): void {
+    const stalled = this.network.stalled();
+    const at = this.network.now() - this.#start;
+    if (stalled > 0) this.trace.entries.push({ kind: 'stall', at, ms: stalled });
+    this.trace.entries.push({ ...entry, at } as Entry);
+  }
+
+  /** Opens a connection for a client that has none; false when the announced limit is reached. */
+  open(participant: Participant): boolean {
+    const { index: client, user, broadcaster, instance } = participant;
+    // Whether the server has noticed the end of an earlier connection is not known.
+    const mine = this.lives.filter((each) => each.user === user);
+    if (mine.length >= this.announced.limits.max_connections_per_user) return false;
+    const live = new Live(this.lives.length, client, user);
+    this.lives.push(live);
+    participant.live = live;
+    const connection = live.number;
+    this.record({ kind: 'open', connection, client, user, broadcaster, instance });
+    const identity: Identity = { user, broadcaster, instance };
+    live.line = this.network.open(identity, {
+      opened: () => {
+        live.opened = true;
+        for (const each of live.later.splice(0)) each();
+        live.line?.flush();
+        this.#progress();
+      },
+      message: (message) => {
+        this.record({ kind: 'receive', connection, message });
+        live.note(message);
+        this.#remember(participant, live, message);
+        this.#progress();
+      },
+      malformed: (rule, expected, actual) =>
+        this.record({ kind: 'malformed', connection, rule, expected, actual }),
+      closed: (code, reason) => {
+        if (live.over) return;
+        live.over = true;
+        this.record({ kind: 'closed', connection, code, reason });
+        if (participant.live === live) participant.live = undefined;
+        this.#progress();
+      },
+    });
+    return true;
+  }
+
+  /** Sends a message, now or once the opening handshake is complete. `done` is called when it is written. */
+  send(
+    live: Live,
+    message: Message,
+    options: { faulty?: Faulty; operation?: number; raw?: string } = {},
+  ): void {
+    const { faulty, operation, raw } = options;
+    if (!live.writable) return;
+    const write = () => {
+      if (!live.writable) return;
+      this.record({
+        kind: 'send',
+        connection: live.number,
+        message,
+        ...(faulty && { faulty }),
+        ...(operation !== undefined && { operation }),
+      });
+      if (raw === undefined) live.write(message);
+      else live.line?.text(raw);
+    };
+    if (faulty) live.faults += 1;
+    else this.budget.spend(live, message.type);
+    live.expect(message, faulty !== undefined);
+    if (live.opened) write();
+    else live.later.push(write);
+  }
+
+  /** Ends a connection from our side. */
+  end(live: Live, how: 'close' | 'kill' | 'cut', text = ''): void {
+    if (!live.writable) return;
+    live.line?.flush();
+    live.ending = true;
+    this.record({ kind: 'end', connection: live.number, how });
+    const participant = this.participants[live.client];
+    if (participant?.live === live) participant.live = undefined;
+    if (how === 'close') live.line?.close();
+    else if (how === 'kill') live.line?.kill();
+    else live.line?.cut(text);
+  }
+
+  /** Hands everything to the sockets. */
+  flush(): void {
+    for (const live of this.lives) if (live.writable && live.opened) live.line?.flush();
+  }
+
+  /** Waits until something holds. @throws Stuck when the patience for it is spent */
+  async until(test: () => boolean): Promise<void> {
+    this.flush();
+    if (test()) return;
+    await new Promise<void>((resolve, reject) => {
+      const stop = this.network.patience((why) => {
+        this.#waiter = undefined;
+        reject(new Stuck(why));
+      });
+      const done = () => {
+        this.#waiter = undefined;
+        stop();
+        resolve();
+      };
+      this.#waiter = { test, done };
+    });
+  }
+
+  /** Connections that may be written to. */
+  get writable(): Live[] {
+    return this.lives.filter((each) => each.writable);
+  }
+
+  #progress(): void {
+    if (this.#waiter?.test()) this.#waiter.done();
+  }
+
+  // What a client would remember for its return: the epoch of its join, the last seq it heard.
+  #remember({ memory }: Participant, live: Live, { type, room, seq, data }: Message): void {
+    if (room === undefined) return;
+    if (type === 'ack' && typeof data.epoch === 'string' && live.rooms.has(room)) {
+      const known = memory.get(room);
+      if (known?.epoch !== data.epoch) memory.set(room, { epoch: data.epoch, seq: data.seq ?? 0 });
+      return;
+    }
+    const known = memory.get(room);
+    if (known && typeof seq === 'number') known.seq = Math.max(known.seq, seq);
+  }
+}

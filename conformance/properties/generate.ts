@@ -1,0 +1,145 @@
+import fc from 'fast-check';
+import { mistakes } from './mistakes.js';
+import { type Field, fields, type Operation, type OperationName, type Script } from './script.js';
+import { metaCount, textCount } from './words.js';
+
+/** How often each operation is drawn, relative to the others. */
+const weights: Record<OperationName, number> = {
+  join: 18,
+  leave: 12,
+  members: 6,
+  chat: 24,
+  typing: 6,
+  ping: 3,
+  direct: 4,
+  broadcast: 1,
+  binary: 3,
+  repeat: 6,
+  fault: 3,
+  flood: 1,
+  open: 8,
+  close: 2,
+  kill: 4,
+  cut: 1,
+  pause: 1,
+  read: 1,
+};
+
+/** The values of each parameter; small ones are drawn more often. */
+const values: Record<Field, fc.Arbitrary<number>> = {
+  room: fc.constantFrom(0, 0, 0, 1, 2),
+  user: fc.nat(3),
+  text: fc.oneof(
+    { arbitrary: fc.constant(0), weight: 3 },
+    { arbitrary: fc.nat(textCount - 1), weight: 1 },
+  ),
+  meta: fc.oneof(
+    { arbitrary: fc.constant(0), weight: 3 },
+    { arbitrary: fc.nat(metaCount - 1), weight: 1 },
+  ),
+  active: fc.nat(1),
+  since: fc.constantFrom(0, 0, 1, 1, 2, 3, 4),
+  bare: fc.constantFrom(0, 0, 0, 1),
+  other: fc.constantFrom(0, 0, 0, 1),
+  fault: fc.nat(mistakes.length - 1),
+};
+
+/** The operations that a server with these features can be asked for. */
+function possible(features: readonly string[]): OperationName[] {
+  const needs: Partial<Record<OperationName, string>> = {
+    direct: 'direct',
+    broadcast: 'broadcast',
+    binary: 'binary',
+    repeat: 'resume',
+  };
+  return (Object.keys(fields) as OperationName[]).filter(
+    (name) => needs[name] === undefined || features.includes(needs[name]),
+  );
+}
+
+function operation(
+  name: OperationName,
+  clients: number,
+  wait: fc.Arbitrary<number>,
+): fc.Arbitrary<Operation> {
+  const parameters = Object.fromEntries(fields[name].map((field) => [field, values[field]]));
+  return fc
+    .record({ op: fc.constant(name), client: fc.nat(clients - 1), ...parameters, wait })
+    .map((op) => tidy(op as Operation));
+}
+
+/** Without the parameters that are 0: absent means the same. */
+function tidy(op: Operation): Operation {
+  return Object.fromEntries(
+    Object.entries(op).filter(
+      ([name, value]) => value !== 0 || name === 'client' || name === 'wait',
+    ),
+  ) as unknown as Operation;
+}
+
+/** Waits in between: none at all, so that everything overlaps, or now and then. */
+const allConcurrent = fc.constant(0);
+const mixed = fc.constantFrom(0, 0, 0, 0, 1, 1, 1, 2, 3, 3);
+
+/**
+ * Conversations for a server with these features. Half of them are all-concurrent; most begin with everyone in one
+ * room, because little happens between strangers.
+ */
+export function scripts(features: readonly string[], instances = 1): fc.Arbitrary<Script> {
+  const names = possible(features);
+  return fc
+    .record({
+      clients: fc.integer({ min: 2, max: 4 }),
+      users: fc.integer({ min: 1, max: 3 }),
+      rooms: fc.constantFrom(1, 1, 2, 3),
+      concurrent: fc.boolean(),
+      together: fc.nat(3),
+    })
+    .chain(({ clients, users, rooms, concurrent, together }) => {
+      const wait = concurrent ? allConcurrent : mixed;
+      const any = fc.oneof(
+        ...names.map((name) => ({
+          arbitrary: operation(name, clients, wait),
+          weight: weights[name],
+        })),
+      );
+      return fc.record({
+        clients: fc.tuple(
+          ...Array.from({ length: clients }, (_, index) => client(index, users, instances)),
+        ),
+        rooms: fc.constant(rooms),
+        ops: fc
+          .array(any, { minLength: 3, maxLength: 22, size: 'max' })
+          .map((ops) => [...(together ? gather(clients) : []), ...ops]),
+      });
+    });
+}
+
+function client(
+  index: number,
+  users: number,
+  instances: number,
+): fc.Arbitrary<Script['clients'][number]> {
+  return fc
+    .record({ user: fc.nat(users), late: fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 1) })
+    .map(({ user, late }) => ({
+      user: index < 2 ? Math.min(index, users) : user,
+      ...(instances > 1 && { at: index % instances }),
+      ...(late === 1 && { late: 1 }),
+    }));
+}
+
+/** Everyone joins the first room, one after the other. */
+function gather(clients: number): Operation[] {
+  return Array.from({ length: clients }, (_, client) => ({
+    op: 'join',
+    client,
+    wait: client === clients - 1 ? 2 : 0,
+  }));
+}
+
+/** Draws scripts without end; the same ones for the same seed. */
+export function* drawScripts(arbitrary: fc.Arbitrary<Script>, seed: number): Generator<Script> {
+  for (let batch = 0; ; batch += 1)
+    yield* fc.sample(arbitrary, { seed: seed + batch, numRuns: 64 });
+}

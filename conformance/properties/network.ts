@@ -1,0 +1,51 @@
+import type { Message } from '#conformance/harness/message.js';
+import type { RuleId } from '#conformance/harness/requirements.js';
+import type { Expiry } from '#conformance/harness/watchdog.js';
+
+/** Who opens a connection. */
+export interface Identity {
+  user: string;
+  /** Whether the token bears the scope `parlor:broadcast`. */
+  broadcaster: boolean;
+  /** Which instance to connect to, modulo their number. */
+  instance: number;
+}
+
+/** What a connection tells its owner, never during a call of the owner's. */
+export interface Hear {
+  /** The opening handshake is complete: messages may be sent. */
+  opened(): void;
+  message(message: Message): void;
+  /** Something broke a rule by itself; the message it was, if any, follows. */
+  malformed(rule: RuleId, expected: string, actual: string): void;
+  /** It is over; 1006 when no Close frame came. */
+  closed(code: number, reason: string): void;
+}
+
+/** One connection to the server. Messages leave with `flush`, those between two flushes in one segment. */
+export interface Line {
+  text(text: string): void;
+  binary(bytes: Buffer): void;
+  flush(): void;
+  /** Sends a Close frame. */
+  close(): void;
+  /** Resets the TCP connection. */
+  kill(): void;
+  /** Sends the first half of a text message, then resets. */
+  cut(text: string): void;
+  pause(): void;
+  read(): void;
+}
+
+/** The way to the server: sockets, or a model of one. */
+export interface Network {
+  open(identity: Identity, hear: Hear): Line;
+  /** Milliseconds of a steady clock. */
+  now(): number;
+  /** Calls back once the patience for one wait is spent; the returned function ends the wait. */
+  patience(spent: (why: Expiry) => void): () => void;
+  /** A turn of the event loop, in which messages may go and come. */
+  turn(): Promise<void>;
+  /** Milliseconds that our own process stood still since the last call, if it was noticeable. */
+  stalled(): number;
+}

@@ -1,0 +1,120 @@
+import type { Message } from '#conformance/harness/message.js';
+import type { RuleId } from '#conformance/harness/requirements.js';
+import type { Rate, Welcome } from '#schemas/types.js';
+
+/** What every entry has: the connection it belongs to and when it was recorded. */
+interface Recorded {
+  /** Number of the connection, from 0 in the order of opening. */
+  connection: number;
+  /** Milliseconds of a steady clock since the trace began. */
+  at: number;
+}
+
+/** The runner begins to open a connection. */
+export interface Opened extends Recorded {
+  kind: 'open';
+  /** The client of the script whose connection this is. */
+  client: number;
+  /** The user of its token, as on the wire. */
+  user: string;
+  /** Whether its token bears the scope `parlor:broadcast`. */
+  broadcaster: boolean;
+  /** The instance it was opened at; 0 where there is one. */
+  instance: number;
+}
+
+/** The runner hands a message to the socket; it is recorded before the bytes are written. */
+export interface Sent extends Recorded {
+  kind: 'send';
+  /** The message; what is none on purpose has the type `(text)`. */
+  message: Message;
+  /** For a message that is wrong on purpose: the errors that may answer it, and the rule that says so. */
+  faulty?: Faulty;
+  /** The operation of the script that this belongs to; absent for the fence. */
+  operation?: number;
+}
+
+/** What is to become of a message that is wrong on purpose. */
+export interface Faulty {
+  rule: RuleId;
+  codes: string[];
+}
+
+/** A message came in. */
+export interface Received extends Recorded {
+  kind: 'receive';
+  message: Message;
+}
+
+/** Something came in that breaks a rule by itself, whatever the conversation. */
+export interface Malformed extends Recorded {
+  kind: 'malformed';
+  rule: RuleId;
+  /** The acceptable outcome, one sentence. */
+  expected: string;
+  /** What came instead. */
+  actual: string;
+}
+
+/** The runner begins to end a connection: by a Close frame, a TCP reset, or a reset inside a message. */
+export interface Ending extends Recorded {
+  kind: 'end';
+  how: 'close' | 'kill' | 'cut';
+}
+
+/** The connection is over: by the server's Close frame, or without one (1006). */
+export interface Closed extends Recorded {
+  kind: 'closed';
+  code: number;
+  reason: string;
+}
+
+/** The runner's own process stood still, so that Pings may have waited for their answer. */
+export interface Stalled {
+  kind: 'stall';
+  at: number;
+  /** For how long, in milliseconds. */
+  ms: number;
+}
+
+/**
+ * The full patience of the watchdog has passed since the last entry, with the target serving other connections:
+ * whatever the entries before have caused has had its time to show.
+ */
+export interface Settled {
+  kind: 'settled';
+  at: number;
+}
+
+/** One line of a trace. */
+export type Entry = Opened | Sent | Received | Malformed | Ending | Closed | Stalled | Settled;
+
+/** What the judge has to know besides the entries. */
+export interface Announced {
+  features: readonly string[];
+  limits: Welcome['limits'];
+  rates: readonly Rate[];
+  heartbeat: Welcome['heartbeat'];
+  typing_ttl_ms: number;
+  resume?: { window_ms: number; max_events: number } | undefined;
+  dedup_window_ms?: number | undefined;
+}
+
+/** All that happened in one conversation, in one total order: the index of an entry is its place. */
+export interface Trace {
+  /** Ends every name of a user and room of this conversation, after a dot. */
+  namespace: string;
+  announced: Announced;
+  entries: Entry[];
+}
+
+/** Takes from a `welcome` what the judge needs. */
+export function announcedBy(welcome: Welcome): Announced {
+  const { features, limits, rates, heartbeat, typing_ttl_ms, resume, dedup_window_ms } = welcome;
+  return { features, limits, rates, heartbeat, typing_ttl_ms, resume, dedup_window_ms };
+}
+
+/** A name as people read it: without the namespace. */
+export function plain(name: string, namespace: string): string {
+  return name.endsWith(`.${namespace}`) ? name.slice(0, -namespace.length - 1) : name;
+}
