@@ -17,7 +17,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 const { stdin, stdout, stderr, env } = process;
-process.exitCode = await runCli(process.argv.slice(2), {
+const code = await runCli(process.argv.slice(2), {
   stdout: (text) => void stdout.write(text),
   stderr: (text) => void stderr.write(text),
   env,
@@ -29,6 +29,9 @@ process.exitCode = await runCli(process.argv.slice(2), {
   ask: stdin.isTTY ? ask : undefined,
   signal: interrupted.signal,
 });
+process.exitCode = code;
+// What still waits for a server would keep an interrupted process alive.
+if (interrupted.signal.aborted) process.exit(code);
 
 async function ask(question: string): Promise<string> {
   const lines = createInterface({ input: stdin, output: stdout });

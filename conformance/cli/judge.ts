@@ -1,4 +1,5 @@
 import type { ExitCode, Reporter, RunEvent } from '#conformance/harness/events.js';
+import { killStarted } from '#conformance/harness/process.js';
 import { type RunOptions, runConformance } from '#conformance/harness/run.js';
 import { messageOf } from '#conformance/harness/verdict.js';
 import { openReports } from '#conformance/reports/files.js';
@@ -31,7 +32,9 @@ export async function judge(flags: Settings, io: Io): Promise<ExitCode> {
     checks,
     report: redacting(again(flags, outlets.report), secretsOf(target)),
     ...optionsOf(said),
+    signal: io.signal,
   });
+  if (io.signal.aborted) killStarted();
   if (!outlets.begun()) io.stderr(`parlor: ${end.summary}\n`);
   for (const sentence of outlets.broken()) io.stderr(`parlor: ${sentence}\n`);
   // A gate that asked for a report and has none must not be told that all is well.

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import net from 'node:net';
 import type { Env } from './contract.js';
+import type { Minter } from './tokens.js';
 import { TargetError } from './verdict.js';
 
 /** One running server, however it was started. */
@@ -17,6 +18,8 @@ export interface Instance {
   readonly output: { stdout: string; stderr: string };
   /** Whether it still runs. */
   readonly running: boolean;
+  /** Its tokens, where it verifies them with another key than the target. */
+  readonly minter?: Minter;
   /** Control commands that only this instance has, by name. */
   readonly control?: Readonly<Record<string, (input: unknown) => Promise<unknown>>>;
 }
@@ -39,6 +42,19 @@ const KEEP = 65_536;
 const STOP_MS = 5_000;
 const POLL_MS = 15;
 
+const alive = new Set<number>();
+
+/** Kills every server that was started and still runs, at once: for a process that is about to end. */
+export function killStarted(): void {
+  for (const pid of alive) {
+    try {
+      process.kill(-pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+}
+
 /** A launcher that runs a command line by the shell. */
 export function commandLauncher(command: string, options: StartOptions = {}): Launcher {
   return async (contract) => {
@@ -53,6 +69,11 @@ export function commandLauncher(command: string, options: StartOptions = {}): La
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    const { pid } = child;
+    if (pid !== undefined) {
+      alive.add(pid);
+      child.once('exit', () => alive.delete(pid));
+    }
     const instance = watch(child, `ws://${host}:${port}${options.path ?? '/ws'}`);
     await ready(command, instance, host, Number(port), options.readyMs ?? 15_000);
     return instance;

@@ -28,6 +28,8 @@ export interface RunOptions {
   seed?: number;
   /** How long a wait lasts on a quiet machine, in milliseconds; default 5,000. */
   patienceMs?: number;
+  /** Ends the run early, with what was decided by then. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -43,7 +45,8 @@ export async function runConformance(target: Target, options: RunOptions): Promi
     running = await prepare(target);
     watchdog.start();
     const first = await preflight(running, watchdog);
-    return await new Conductor(running, watchdog, first, { ...options, report }, start).conduct();
+    const conductor = new Conductor(running, watchdog, first, { ...options, report }, start);
+    return await Promise.race([conductor.conduct(), interruption(options.signal)]);
   } catch (error) {
     return await brokenOff(error, report, start);
   } finally {
@@ -54,7 +57,13 @@ export async function runConformance(target: Target, options: RunOptions): Promi
 
 async function brokenOff(error: unknown, report: Reporter, start: number): Promise<RunEnd> {
   const exit_code: ExitCode =
-    error instanceof TargetError ? 4 : error instanceof UsageError ? 64 : 5;
+    error instanceof TargetError
+      ? 4
+      : error instanceof UsageError
+        ? 64
+        : error instanceof Interrupted
+          ? 3
+          : 5;
   const bug = exit_code === 5;
   if (bug) await report({ event: 'note', level: 'error', text: stackOf(error) });
   const end: RunEnd = {
@@ -70,14 +79,27 @@ async function brokenOff(error: unknown, report: Reporter, start: number): Promi
   return end;
 }
 
+class Interrupted extends Error {}
+
+function interruption(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    const stop = () => reject(new Interrupted('The run was interrupted.'));
+    if (signal?.aborted) stop();
+    signal?.addEventListener('abort', stop, { once: true });
+  });
+}
+
 function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-// Checks end side by side; a report takes one event after the other.
+// Checks end side by side; a report takes one event after the other, and none after the last.
 function inOrder(report: Reporter): Reporter {
   let last: Promise<void> = Promise.resolve();
+  let over = false;
   return (event: RunEvent) => {
+    if (over) return last;
+    over = event.event === 'run_end';
     const next = last.then(() => report(event));
     last = next.catch(() => {});
     return next;

@@ -9,6 +9,7 @@ import type {
   TargetInfo,
   Totals,
 } from '#conformance/harness/events.js';
+import { outcomeOf } from './outcome.js';
 
 /** One check's outcome in a report. */
 export type CheckResult = Omit<CheckEnd, 'event'>;
@@ -134,5 +135,8 @@ function add(report: Report, event: RunEvent): void {
 }
 
 function close(report: Report, { totals, duration_ms, exit_code, summary }: RunEnd): void {
-  Object.assign(report, { totals, duration_ms, exit_code, summary });
+  // A run that was broken off counts nothing; what it did decide is worth showing.
+  const decided = Object.values(totals).some((number) => number > 0);
+  if (!decided) for (const result of report.checks) report.totals[outcomeOf(result)] += 1;
+  Object.assign(report, { duration_ms, exit_code, summary }, decided && { totals });
 }
