@@ -1,5 +1,5 @@
 import type { Unit } from './assembler.js';
-import { type FrameFault, judge } from './faults.js';
+import { type FrameFault, judge, judgeClose } from './faults.js';
 import { closePayload, type Frame, type FrameInit, opcodes } from './frames.js';
 import type { HandshakeResponse, RequestInit } from './handshake.js';
 import { closeHint } from './hints.js';
@@ -321,6 +321,9 @@ export class Connection {
 
   #onCloseFrame(code: number, reason: string): void {
     this.#note('received', 'close', code === 1005 ? 'without a code' : `${code} ${reason}`.trim());
+    // A Close frame that answers ours often repeats our code.
+    if (this.host.parlor && !this.#sentClose)
+      for (const fault of judgeClose(code, reason)) this.host.finding(fault);
     if (!this.autoClose || this.#sentClose) return;
     this.#sentClose = true;
     const payload = code === 1005 ? {} : { payload: closePayload(code) };

@@ -65,6 +65,12 @@ export const contract = [
     meaning: 'tolerance for `exp` and `nbf`',
   },
   {
+    name: 'PARLOR_TOKENS',
+    type: 'string',
+    default: null,
+    meaning: '`off`: no token is accepted, so that a session is the only credential',
+  },
+  {
     name: 'PARLOR_ALLOWED_ORIGINS',
     type: 'list',
     default: 'https://app.test,https://app.test:8443',
@@ -75,6 +81,12 @@ export const contract = [
     type: 'list',
     default: null,
     meaning: 'valid session cookies as `value=user`, comma-separated',
+  },
+  {
+    name: 'PARLOR_SESSION_LIFETIME_MS',
+    type: 'milliseconds',
+    default: null,
+    meaning: 'how long those sessions last from the start of the server; absent: for ever',
   },
   {
     name: 'PARLOR_FEATURES',

@@ -1,3 +1,4 @@
+import { closes } from '#schemas/closes.js';
 import { messages as registry } from '#schemas/registry.js';
 import { type Fault as SchemaFault, validateAck, validateServer } from '#schemas/validate.js';
 import type { Message } from './message.js';
@@ -23,7 +24,40 @@ export const ambient: ReadonlySet<RuleId> = new Set<RuleId>([
   'messages-type-announced',
   'messages-no-binary-unannounced',
   'messages-events-without-ref',
+  'closes-code-registered',
+  'closes-reason-registered',
+  'closes-reason-grammar',
+  'closes-retry-after',
 ]);
+
+const REASON = /^[a-z0-9_]+(;[a-z0-9_]+=[A-Za-z0-9_.-]+)*$/;
+const RETRY_AFTER = /;retry_after_ms=[0-9]+(;|$)/;
+
+/** Judges a Close frame with which the server begins a closing handshake. */
+export function judgeClose(code: number, reason: string): FrameFault[] {
+  const faults: FrameFault[] = [];
+  const add = (rule: RuleId, expected: string) =>
+    faults.push({
+      rule,
+      expected,
+      actual: `the server closed with ${code} ${JSON.stringify(reason)}`,
+    });
+  const row = closes.find((each) => each.code === code);
+  if (!row && code >= 3000 && code < 4900)
+    add('closes-code-registered', 'a close code of the table, or one from 4900 to 4999');
+  const tokens: readonly string[] = row?.reasons ?? [];
+  if (row && code >= 4000 && !tokens.includes(reason.split(';')[0] ?? ''))
+    add('closes-reason-registered', `a reason that begins with ${tokens.join(' or ')}`);
+  if (reason !== '' && code >= 4000 && code < 4900 && !REASON.test(reason))
+    add(
+      'closes-reason-grammar',
+      'a reason such as token_expired or overloaded;retry_after_ms=15000',
+    );
+  const parameters: readonly string[] = row?.parameters ?? [];
+  if (parameters.includes('retry_after_ms') && !RETRY_AFTER.test(reason))
+    add('closes-retry-after', `a reason such as ${tokens[0]};retry_after_ms=8000`);
+  return faults;
+}
 
 /** What a message is judged by, besides itself. */
 export interface Context {

@@ -124,7 +124,7 @@ export class Stage {
 
   /** The tokens of the target. @throws NotExercised when the runner cannot mint any */
   get minter(): Minter {
-    const { minter } = this.#run.target;
+    const minter = this.#own?.minter ?? this.#run.target.minter;
     if (!minter) throw new NotExercised('the runner has no secret or key to mint tokens with');
     return minter;
   }
@@ -135,6 +135,19 @@ export class Stage {
     if (!found)
       throw new NotExercised(
         `the target has ${this.#run.target.sessions.length} sessions, this check needs ${index + 1}`,
+      );
+    this.journal.keepSecret(found.value);
+    return found;
+  };
+
+  /** A session that no other check is given, and so may be revoked; of this user, where one is named. @throws NotExercised when none is left */
+  readonly spareSession = (user?: string): { value: string; user: string } => {
+    const { spareSessions } = this.#run.target;
+    const index = spareSessions.findIndex((each) => user === undefined || each.user === user);
+    const [found] = index < 0 ? [] : spareSessions.splice(index, 1);
+    if (!found)
+      throw new NotExercised(
+        `the target has no further session${user === undefined ? '' : ` of ${user}`} that may be revoked`,
       );
     this.journal.keepSecret(found.value);
     return found;

@@ -2,7 +2,7 @@ import { environment, type Overrides } from './contract.js';
 import type { ControlCommand } from './control.js';
 import { inTurn, type Launch } from './instances.js';
 import { commandLauncher, type Instance, type Launcher, type StartOptions } from './process.js';
-import { freshToken, Minter, type TokenConfig } from './tokens.js';
+import { type Algorithm, algorithms, freshToken, Minter, type TokenConfig } from './tokens.js';
 import { TargetError, UsageError } from './verdict.js';
 
 /** What is to be tested. One of `url` and `start` is given. */
@@ -36,6 +36,8 @@ export interface RunningTarget {
   readonly instances: readonly Instance[];
   readonly minter: Minter | undefined;
   readonly sessions: readonly { value: string; user: string }[];
+  /** Sessions that no check has been given yet: whoever takes one may have it revoked. */
+  readonly spareSessions: { value: string; user: string }[];
   readonly origins: readonly string[];
   readonly control: Readonly<Record<string, ControlCommand>>;
   readonly plain: boolean;
@@ -52,7 +54,15 @@ const STARTS = 3;
 const SESSIONS = [
   { value: 'session-of-ann-7f1d0c', user: 'session-ann' },
   { value: 'session-of-bob-93be42', user: 'session-bob' },
+  ...['cat', 'dan'].flatMap((name) =>
+    ['5c07e1', '28aa9f', 'b46d30', 'e91f72'].map((end) => ({
+      value: `session-of-${name}-${end}`,
+      user: `session-${name}`,
+    })),
+  ),
 ];
+// So many sessions stay valid through a run; checks may have the others revoked.
+const KEPT = 2;
 
 /**
  * Starts the target, or takes it as it runs.
@@ -75,6 +85,7 @@ function given(target: Target): RunningTarget {
     instances: [],
     minter: target.token && new Minter(target.token),
     sessions: target.sessions ?? [],
+    spareSessions: (target.sessions ?? []).slice(KEPT),
     origins: target.origins ?? [],
     control: target.control ?? {},
     plain: target.plain ?? false,
@@ -108,10 +119,17 @@ async function started(target: Target, command: string | Launcher): Promise<Runn
     PARLOR_TOKEN_AUDIENCE: token.audience,
     PARLOR_SESSIONS: sessions.map(({ value, user }) => `${value}=${user}`).join(','),
   };
-  const launch = inTurn(
-    (overrides) => launcher(environment(secrets, target.env ?? {}, overrides)),
-    STARTS,
-  );
+  const launch = inTurn(async (overrides) => {
+    const other = otherKey(overrides);
+    const env = environment(secrets, target.env ?? {}, other?.env ?? {}, overrides);
+    const instance = await launcher(env);
+    const { issuer, audience, leewayMs } = token;
+    return other
+      ? Object.assign(instance, {
+          minter: new Minter(merged(other.token, { issuer, audience, leewayMs })),
+        })
+      : instance;
+  }, STARTS);
   const count = target.instances ?? 1;
   const instances: Instance[] = [];
   const start = (index: number, overrides: Overrides = {}) =>
@@ -137,6 +155,7 @@ async function started(target: Target, command: string | Launcher): Promise<Runn
     instances,
     minter,
     sessions,
+    spareSessions: sessions.slice(KEPT),
     origins: (base['PARLOR_ALLOWED_ORIGINS'] ?? '').split(',').filter((each) => each !== ''),
     control: { ...instances[0]?.control, ...target.control },
     plain: target.plain ?? false,
@@ -145,6 +164,30 @@ async function started(target: Target, command: string | Launcher): Promise<Runn
     restart,
     stop,
   };
+}
+
+// Making an RSA key takes long, and who has it gains nothing: one for each algorithm is enough.
+const keys = new Map<Algorithm, ReturnType<typeof freshToken>>();
+
+// A server that is started with another algorithm and no key gets one for it.
+function otherKey(
+  overrides: Overrides,
+): { token: ReturnType<typeof freshToken>; env: Overrides } | undefined {
+  const algorithm = algorithms.find((each) => each === overrides.PARLOR_TOKEN_ALGORITHM);
+  const { PARLOR_TOKEN_SECRET, PARLOR_TOKEN_PUBLIC_KEY, PARLOR_TOKEN_JWKS_URL } = overrides;
+  const given = PARLOR_TOKEN_SECRET ?? PARLOR_TOKEN_PUBLIC_KEY ?? PARLOR_TOKEN_JWKS_URL;
+  if (!algorithm || given !== undefined) return undefined;
+  const token = keys.get(algorithm) ?? freshToken(algorithm);
+  keys.set(algorithm, token);
+  return {
+    token,
+    env: { PARLOR_TOKEN_SECRET: token.secret, PARLOR_TOKEN_PUBLIC_KEY: token.publicKey },
+  };
+}
+
+function merged<T extends object>(base: T, more: { [name: string]: unknown }): T {
+  const defined = Object.entries(more).filter(([, value]) => value !== undefined);
+  return { ...base, ...Object.fromEntries(defined) };
 }
 
 function readUrl(text: string): string {
