@@ -89,11 +89,13 @@ function tokens(env: Environment, secret: string | null) {
 
 function sessions(env: Environment): MemorySessions {
   const store = new MemorySessions();
+  const lifetime = number(env, 'PARLOR_SESSION_LIFETIME_MS', 1);
+  const expiresAt = lifetime === undefined ? null : Date.now() + lifetime;
   for (const entry of list(env, 'PARLOR_SESSIONS') ?? []) {
     const cut = entry.indexOf('=');
     if (cut < 1 || cut === entry.length - 1) fail('PARLOR_SESSIONS', 'a list of value=user', entry);
     const user = entry.slice(cut + 1);
-    store.create(sessionKey(entry.slice(0, cut)), { user, expiresAt: null, revoked: false });
+    store.create(sessionKey(entry.slice(0, cut)), { user, expiresAt, revoked: false });
   }
   return store;
 }

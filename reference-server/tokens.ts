@@ -113,7 +113,7 @@ const isTime = (value: unknown): value is number =>
   typeof value === 'number' && Number.isFinite(value);
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+const CONTROL = /[\u0000-\u001f\u007f]/;
 
 const isSubject = (value: unknown) =>
   typeof value === 'string' &&
