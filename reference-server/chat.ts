@@ -10,6 +10,8 @@ export interface ChatParts {
   relayed(request: Request): Readonly<Record<string, unknown>>;
   /** The event that a request becomes; the broker sets its `seq`. */
   event(core: Core, connection: Connection, incoming: Incoming, data: object): Outgoing;
+  /** The number of a room's next event. */
+  nextSeq(present: number): number;
   /** The `data` of the `ack`. */
   ack(event: Outgoing, seq: number): Readonly<Record<string, unknown>>;
   /** Hands the event to the broker and replies. */
@@ -30,6 +32,7 @@ export const chat: ChatParts = {
     data: data as Record<string, unknown>,
   }),
 
+  nextSeq: (present) => present + 1,
   ack: (event, seq) => ({ id: event.id, seq }),
 
   publish(core, _connection, incoming, message) {

@@ -26,7 +26,7 @@ export const aloneInMemory: BrokerFactory = (_instance, listener, bounds, parts)
 export interface Shell {
   readonly out: Outbox;
   readonly counters: Counters;
-  readonly log: Log;
+  readonly log: Log | null;
   readonly now: Clock;
   readonly agenda: Scheduler;
   readonly sessions: SessionStore | null;
@@ -53,6 +53,7 @@ export async function createCore(
     parts,
     broker: await makeBroker(config.instance, listener, bounds, parts),
     verify: config.tokens ? await createVerifier(config.tokens) : null,
+    awaiting: new Set(),
     connections: new Map(),
     users: new Map(),
     rooms: new Map(),

@@ -59,10 +59,14 @@ export interface HandshakeParts {
   readonly keepsEarly: boolean;
   /** The `data` of `welcome`. */
   welcome(core: Core, connection: Connection): Welcome;
+  /** What a connection is sent that is to speak first: nothing. */
+  invite(core: Core, connection: Connection): readonly Effect[];
   /** What an accepted connection is sent first. */
   greet(core: Core, connection: Connection, at: Instant): readonly Effect[];
   /** What a refused connection is sent, ending with the close. */
   dismiss(core: Core, connection: Connection, closing: Closing): readonly Effect[];
+  /** The answer to a request on the endpoint that asks for no upgrade. */
+  readonly plain: HttpRefusal;
   /** A connection's id. */
   connectionId(core: Core): string;
 }
@@ -115,7 +119,7 @@ const offered: HandshakeParts['checks'][number] = ({ parts }, { offers }) => {
 
 /** As the specification has it. */
 export const handshake: HandshakeParts = {
-  checks: [endpoint, method, allowedOrigin, draining, version, namedOrigin, offered],
+  checks: [endpoint, method, version, draining, allowedOrigin, namedOrigin, offered],
   origin: (origin, allowed) => allowed.includes(origin),
 
   subprotocol(offers) {
@@ -172,7 +176,12 @@ export const handshake: HandshakeParts = {
     return [{ do: 'send', message: { type: 'welcome', timestamp: timestamp(at.wall), data } }];
   },
 
+  invite: () => [],
   dismiss: (_core, _connection, closing) => [{ do: 'close', closing }],
+  plain: refusal(426, 'This is a WebSocket endpoint.', {
+    Upgrade: 'websocket',
+    Connection: 'Upgrade',
+  }),
   connectionId: (core) => core.newId(),
 };
 
@@ -207,29 +216,33 @@ const AUTH_TIMEOUT: Closing = { code: 4001, reason: 'auth_timeout' };
 /** Welcomes a connection by its verdict, or dismisses it. */
 export function admit(core: Core, connection: Connection, verdict: Verdict): Maybe<void> {
   const { parts } = core;
-  const dismiss = (closing: Closing) =>
-    perform(core, connection, parts.handshake.dismiss(core, connection, closing));
-  if (connection.phase === 'ended') return;
-  if ('closing' in verdict) return dismiss(verdict.closing);
+  if ('closing' in verdict) return dismiss(core, connection, verdict.closing);
   const { grant } = verdict;
   connection.grant = grant;
-  const limit = parts.limits.connectionsPerUser(core.config);
+  const limit = parts.limits.connectionsPerUser(core, grant);
   return after(core.broker.enter(who(connection), limit, core.now()), (entered) => {
-    if (!entered) return dismiss(parts.limits.tooManyConnections);
-    if (connection.phase === 'awaiting' && !core.draining) return welcome(core, connection, grant);
+    if (!entered) return dismiss(core, connection, parts.limits.tooManyConnections);
+    if (connection.phase === 'awaiting' && parts.shutdown.admits(core))
+      return welcome(core, connection, grant);
     const gone = core.broker.exit(who(connection), [], 'disconnected', core.now());
-    return after(gone, () => dismiss({ code: 1001, reason: 'server_shutdown' }));
+    return after(gone, () => dismiss(core, connection, parts.shutdown.late));
   });
+}
+
+function dismiss(core: Core, connection: Connection, closing: Closing): void {
+  if (connection.phase !== 'awaiting') return;
+  perform(core, connection, core.parts.handshake.dismiss(core, connection, closing));
 }
 
 function welcome(core: Core, connection: Connection, grant: Grant): void {
   const at = core.now();
   connection.phase = 'welcomed';
+  core.awaiting.delete(connection);
   core.connections.set(connection.id, connection);
   const siblings = core.users.get(grant.user);
   if (siblings) siblings.add(connection);
   else core.users.set(grant.user, new Set([connection]));
-  core.log(core.parts.logs.connect(core, connection));
+  core.log?.(core.parts.logs.connect(core, connection));
   watchExpiry(core, connection, at);
   perform(core, connection, core.parts.handshake.greet(core, connection, at));
   connection.link.welcomed();
@@ -239,10 +252,8 @@ function welcome(core: Core, connection: Connection, grant: Grant): void {
 export function awaitFirst(core: Core, connection: Connection): void {
   const delay = core.parts.authentication.firstWithin(core);
   if (delay === null) return;
-  const late = () => {
-    if (connection.phase === 'awaiting')
-      perform(core, connection, [{ do: 'close', closing: AUTH_TIMEOUT }]);
-  };
+  perform(core, connection, core.parts.handshake.invite(core, connection));
+  const late = () => dismiss(core, connection, AUTH_TIMEOUT);
   connection.alarms.push(core.agenda.in(delay, late));
 }
 

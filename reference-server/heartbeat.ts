@@ -25,8 +25,8 @@ export interface HeartbeatNumbers {
 
 /** The decisions of the chapter `heartbeat`. */
 export interface HeartbeatParts {
-  /** Whether a sign proves that the peer is there. */
-  provesLife(sign: Sign): boolean;
+  /** Enters a sign of the connection into its pulse; a delivery to the peer proves nothing of it. */
+  heard(pulse: Pulse, sign: Sign): void;
   /** What a connection's pulse asks for at this moment; `slack` is how late the wheel may come. */
   beat(pulse: Pulse, now: number, numbers: HeartbeatNumbers, slack: number): Beat;
   /** The payload that answers a peer's Ping; null: no answer. */
@@ -37,7 +37,9 @@ export interface HeartbeatParts {
 
 /** As the specification has it. */
 export const heartbeat: HeartbeatParts = {
-  provesLife: (sign) => sign !== 'delivery',
+  heard(pulse, sign) {
+    if (sign !== 'delivery') pulse.unanswered = null;
+  },
 
   beat(pulse, now, { interval_ms, timeout_ms }, slack) {
     const deadline =

@@ -42,7 +42,7 @@ export function operationsHandler(core: Core, tally: Tally, metrics: Metrics): H
           response.end(text);
         },
         (error: unknown) => {
-          core.log({ event: 'internal_error', reason: String(error) });
+          core.log?.({ event: 'internal_error', reason: String(error) });
           problem(response, 500, 'Internal Server Error', 'The metrics cannot be read.');
         },
       );
@@ -51,7 +51,7 @@ export function operationsHandler(core: Core, tally: Tally, metrics: Metrics): H
   return (request, response, path) => {
     const endpoint = Object.hasOwn(endpoints, path) ? endpoints[path] : undefined;
     if (!endpoint || !core.config.features.has('operations')) return false;
-    if (request.method === 'GET' || request.method === 'HEAD') endpoint(response);
+    if (operations.allows(request.method ?? '')) endpoint(response);
     else
       problem(response, 405, 'Method Not Allowed', 'Only GET is answered.', { Allow: 'GET, HEAD' });
     return true;
@@ -60,10 +60,7 @@ export function operationsHandler(core: Core, tally: Tally, metrics: Metrics): H
 
 /** Answers what asks for no upgrade: the endpoint wants one, everything else is unknown. */
 export function fallback(core: Core, response: ServerResponse, path: string): void {
-  if (path === core.config.path)
-    problem(response, 426, 'Upgrade Required', 'This is a WebSocket endpoint.', {
-      Upgrade: 'websocket',
-      Connection: 'Upgrade',
-    });
+  const { status, detail, headers } = core.parts.handshake.plain;
+  if (path === core.config.path) problem(response, status, 'Upgrade Required', detail, headers);
   else problem(response, 404, 'Not Found', 'There is nothing here.');
 }

@@ -1,5 +1,5 @@
 import type { Config } from './options.js';
-import type { Connection } from './state.js';
+import type { Connection, Core, Grant } from './state.js';
 
 /** The decisions of the chapter `limits`. */
 export interface LimitsParts {
@@ -9,8 +9,8 @@ export interface LimitsParts {
   textBytes(text: string): number;
   /** Whether the connection may join one more room. */
   roomLeft(connection: Connection, config: Config): boolean;
-  /** The number of connections a user may have. */
-  connectionsPerUser(config: Config): number;
+  /** The number of connections that the user of a grant may have. */
+  connectionsPerUser(core: Core, grant: Grant): number;
   /** How a connection ends that is one too many. */
   readonly tooManyConnections: { readonly code: number; readonly reason: string };
 }
@@ -20,6 +20,6 @@ export const limits: LimitsParts = {
   messageBytes: (config) => config.limits.max_message_bytes,
   textBytes: (text) => Buffer.byteLength(text),
   roomLeft: (connection, config) => connection.rooms.size < config.limits.max_rooms,
-  connectionsPerUser: (config) => config.limits.max_connections_per_user,
+  connectionsPerUser: ({ config }) => config.limits.max_connections_per_user,
   tooManyConnections: { code: 4005, reason: 'connection_limit' },
 };

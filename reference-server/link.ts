@@ -76,6 +76,7 @@ export class Link implements PureLink {
       faults: null,
       notice: null,
     };
+    core.awaiting.add(this.connection);
     // What comes before `welcome` waits for it.
     this.#waiting = [];
   }
@@ -111,7 +112,7 @@ export class Link implements PureLink {
 
   /** The peer has shown itself. */
   sign(sign: Sign): void {
-    if (this.pulse && this.#core.parts.heartbeat.provesLife(sign)) this.pulse.unanswered = null;
+    if (this.pulse) this.#core.parts.heartbeat.heard(this.pulse, sign);
   }
 
   /** Whether bytes have come since the last look, or nobody looked because reading is paused. */
@@ -222,7 +223,7 @@ export class Link implements PureLink {
   }
 
   #failed(error: unknown): void {
-    this.#core.log({ event: 'internal_error', reason: describe(error) });
+    this.#core.log?.({ event: 'internal_error', reason: describe(error) });
     const closing = { code: 1011, reason: 'internal_error' };
     perform(this.#core, this.connection, [{ do: 'close', closing }]);
   }

@@ -69,6 +69,8 @@ export interface OperationsParts {
   stats(core: Core, tally: Tally, at: Instant): Body<'stats'>;
   /** The status and body of `GET /health/websocket`. */
   health(core: Core, at: Instant): { readonly status: number; readonly body: Body<'health'> };
+  /** Whether a method is answered. */
+  allows(method: string): boolean;
   /** The headers of both answers. */
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -99,6 +101,8 @@ export const operations: OperationsParts = {
       },
     };
   },
+
+  allows: (method) => method === 'GET' || method === 'HEAD',
 
   headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' },
 };

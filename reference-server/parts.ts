@@ -3,6 +3,7 @@ import { type BackpressureParts, backpressure } from './backpressure.js';
 import { type BinaryParts, binary } from './binary.js';
 import { type BroadcastParts, broadcast } from './broadcast.js';
 import { type ChatParts, chat } from './chat.js';
+import { type ClosesParts, closes } from './closes.js';
 import { type DirectParts, direct } from './direct.js';
 import { type ErrorsParts, errors } from './errors.js';
 import { type HandshakeParts, handshake } from './handshake.js';
@@ -31,6 +32,7 @@ export interface Parts {
   readonly sessions: SessionsParts;
   readonly messages: MessagesParts;
   readonly errors: ErrorsParts;
+  readonly closes: ClosesParts;
   readonly limits: LimitsParts;
   readonly heartbeat: HeartbeatParts;
   readonly rates: RatesParts;
@@ -67,6 +69,7 @@ export const defaultParts: Parts = {
   sessions,
   messages,
   errors,
+  closes,
   limits,
   heartbeat,
   rates,

@@ -17,9 +17,11 @@ export function perform(core: Core, connection: Connection, effects: readonly Ef
       case 'leave':
         leave(core, connection, effect.room);
         break;
-      case 'close':
-        end(core, connection, effect.closing);
-        connection.link.close(effect.closing);
+      case 'close': {
+        const closing = core.parts.closes.send(effect.closing, core, connection);
+        end(core, connection, closing);
+        connection.link.close(closing);
+      }
     }
   }
 }
@@ -27,7 +29,7 @@ export function perform(core: Core, connection: Connection, effects: readonly Ef
 function noteError(core: Core, connection: Connection, data: Readonly<Record<string, unknown>>) {
   const code = String(data['code']);
   core.counters.error(code);
-  core.log(core.parts.logs.error(core, connection, code));
+  core.log?.(core.parts.logs.error(core, connection, code));
 }
 
 /** Takes a connection out of everything it was in: its rooms, its user, its alarms. */
@@ -37,10 +39,11 @@ export function end(core: Core, connection: Connection, closing: Closing): void 
   // What it was owed leaves before its rooms forget it.
   connection.link.flush();
   connection.phase = 'ended';
+  core.awaiting.delete(connection);
   for (const alarm of connection.alarms) core.agenda.cancel(alarm);
   connection.alarms = [];
   core.counters.close(closing.code);
-  core.log(core.parts.logs.disconnect(core, connection, closing));
+  core.log?.(core.parts.logs.disconnect(core, connection, closing));
   if (welcomed) vacate(core, connection);
 }
 
@@ -59,5 +62,5 @@ function vacate(core: Core, connection: Connection): void {
   const left = core.broker.exit(who(connection), partings, 'disconnected', at);
   // The broker forgets whom an instance can no longer take back by itself; here it is only told.
   if (left instanceof Promise)
-    left.catch((error: unknown) => core.log({ event: 'exit_lost', reason: String(error) }));
+    left.catch((error: unknown) => core.log?.({ event: 'exit_lost', reason: String(error) }));
 }

@@ -117,7 +117,7 @@ export function incoming(bytes: Buffer, binary: boolean, core: Core): Incoming {
 
 /** Leads one message of a welcomed connection through the gates to its step. */
 export function receive(core: Core, connection: Connection, message: Incoming): Outcome {
-  core.log(core.parts.logs.message(core, connection, message));
+  core.log?.(core.parts.logs.message(core, connection, message));
   try {
     const outcome = pass(core, connection, message, 0);
     if (!(outcome instanceof Promise)) return outcome;
@@ -146,6 +146,6 @@ function failed(core: Core, connection: Connection, message: Incoming, error: un
   const { request, at } = message;
   if (error instanceof BackendUnavailable)
     return refuse(core, connection, request, at, 'backend_unavailable', 'Try again later.');
-  core.log({ event: 'internal_error', reason: error instanceof Error ? error.stack : error });
+  core.log?.({ event: 'internal_error', reason: error instanceof Error ? error.stack : error });
   return refuse(core, connection, request, at, 'internal_error', 'The server failed.');
 }

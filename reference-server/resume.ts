@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { Joined, Past, Remembered, Since } from './broker/broker.js';
 import { after } from './maybe.js';
 import { reply } from './messages.js';
@@ -16,6 +16,8 @@ export interface ResumeParts {
   since(request: Request): Since | null;
   /** All of what was missed, or nothing. */
   recover(joined: Joined, since: Since): Recovery;
+  /** The epoch of a room whose numbers begin: one that no room ever had. */
+  newEpoch(room: string): string;
   /** An event as it is replayed. */
   mark(event: Outgoing): Outgoing;
   /** What of a room's kept events came after `seq`, oldest first; null when a part of it is gone. */
@@ -42,6 +44,8 @@ export const resume: ResumeParts = {
     missed
       ? { ack: { recovered: true, replayed: missed.length }, events: missed }
       : { ack: { recovered: false, replayed: 0 }, events: [] },
+
+  newEpoch: () => randomBytes(9).toString('hex'),
 
   mark: (event) => ({ ...event, data: { ...event.data, replay: true } }),
 

@@ -36,7 +36,7 @@ export async function serve(env: Environment): Promise<Served> {
   const server: ParlorServer = await createServer({
     ...options,
     handlers,
-    log: log.write,
+    ...log.options,
   });
   const port = await server.listen(settings.port, host);
   const { developmentSecret } = settings;
@@ -53,12 +53,12 @@ export async function serve(env: Environment): Promise<Served> {
 const MOST_BYTES = 16_777_216;
 
 function createLog(where: string) {
-  if (where === 'off') return { write: () => undefined, flush: () => undefined };
+  if (where === 'off') return { options: {}, flush: () => undefined };
   const dest = where === 'stdout' ? 1 : where === 'stderr' ? 2 : where;
   const file = destination({ dest, sync: false, maxLength: MOST_BYTES });
   const logger = pino({ base: null, timestamp: false }, file);
   return {
-    write: (event: Readonly<Record<string, unknown>>) => logger.info(event),
+    options: { log: (event: Readonly<Record<string, unknown>>) => logger.info(event) },
     flush: () => file.flushSync(),
   };
 }

@@ -12,11 +12,12 @@ import { Tally } from './operations.js';
 import { type Config, resolveOptions, type ServerOptions } from './options.js';
 import { Gatherer } from './outbox.js';
 import { defaultParts, type Parts, withParts } from './parts.js';
+import { perform } from './perform.js';
 import { Pulses } from './pulses.js';
 import { revokeSession } from './sessions.js';
 import { drain } from './shutdown.js';
 import type { Core, Notice } from './state.js';
-import { answerUpgrade, createUpgrader, opening, type ParlorSocket } from './upgrade.js';
+import { answerUpgrade, createUpgrader, opening, type ParlorSocket, tap } from './upgrade.js';
 
 /** What a server is made of beyond its options. */
 export interface Surroundings {
@@ -46,9 +47,6 @@ export interface ParlorServer {
 
 const SWEEP_MS = 1_000;
 
-// After its Close frames a drain waits this long for the peers' answers.
-const CLOSING_MS = 2_500;
-
 /** Makes a server that does not listen yet. */
 export async function createServer(
   options: ServerOptions & Surroundings = {},
@@ -66,7 +64,7 @@ export async function createServer(
   const core = await createCore(config, parts, {
     out,
     counters: tally,
-    log: options.log ?? (() => undefined),
+    log: options.log ?? null,
     now,
     agenda,
     sessions: options.sessions ?? null,
@@ -96,6 +94,7 @@ export async function createServer(
     const asked = opening(request);
     const refused = refuseUpgrade(core, asked);
     if (refused) return answerUpgrade(socket, refused);
+    tap(socket, parts.transport);
     const accept = () =>
       upgrader.handleUpgrade(request, socket, head, (ws) => {
         const link = new Link(core, out, ws, socket, begin);
@@ -138,7 +137,7 @@ export async function createServer(
     },
     async drain(reason) {
       drain(core, reason, Math.random);
-      await settled(links, config.graceMs, agenda);
+      await settled(core, links);
       await close();
     },
     stop: close,
@@ -197,7 +196,9 @@ function listen(http: Server, port: number, host: string): Promise<number> {
 }
 
 /** Resolves when every connection has closed; peers that do not answer the Close frame are cut. */
-function settled(links: Set<Link>, graceMs: number, agenda: Agenda): Promise<void> {
+function settled(core: Core, links: Set<Link>): Promise<void> {
+  const { graceMs } = core.config;
+  const { late, patienceMs } = core.parts.shutdown;
   return new Promise((resolve) => {
     const done = () => {
       clearInterval(poll);
@@ -206,10 +207,11 @@ function settled(links: Set<Link>, graceMs: number, agenda: Agenda): Promise<voi
     const poll = setInterval(() => {
       if (links.size === 0) done();
     }, 10);
-    agenda.in(graceMs, () => {
-      for (const link of links) if (link.connection.phase === 'awaiting') link.terminate();
+    core.agenda.in(graceMs, () => {
+      for (const connection of [...core.awaiting])
+        perform(core, connection, [{ do: 'close', closing: late }]);
     });
-    agenda.in(graceMs + CLOSING_MS, () => {
+    core.agenda.in(graceMs + patienceMs, () => {
       for (const link of links) link.terminate();
       done();
     });

@@ -74,6 +74,8 @@ export interface SessionsParts {
   values(headers: readonly string[]): string[];
   /** Whether a request whose only credential is the cookie has to name its origin. */
   readonly needsOrigin: boolean;
+  /** Under which key a cookie's value is looked up. */
+  key(value: string): string;
   /** Judges what the store knows of the session: a reason to refuse it, or null. */
   fault(session: Session | null, wall: number): string | null;
   /** Who a session is for. */
@@ -98,6 +100,7 @@ export const sessions: SessionsParts = {
   },
 
   needsOrigin: true,
+  key: sessionKey,
 
   fault(session, wall) {
     if (session === null) return 'session_invalid';
@@ -123,7 +126,7 @@ export const sessions: SessionsParts = {
 /** Judges a session: its user, or the close that its fault deserves. */
 export function verifySession(core: Core, value: string, at: Instant): Maybe<Verdict> {
   const { sessions: parts, authentication } = core.parts;
-  const key = sessionKey(value);
+  const key = parts.key(value);
   const judge = (session: Session | null): Verdict => {
     const fault = parts.fault(session, at.wall);
     if (fault !== null || session === null)

@@ -17,6 +17,12 @@ export interface ShutdownParts {
   refuses(type: string): boolean;
   /** Whether those who stay a moment longer are told that a drained user has left. */
   readonly tellsLeaves: boolean;
+  /** Whether a connection may still be welcomed. */
+  admits(core: Core): boolean;
+  /** How a connection ends that came too late to be welcomed. */
+  readonly late: Closing;
+  /** Milliseconds that the peers have to answer their Close frames before they are cut. */
+  readonly patienceMs: number;
   /** The exit status of a drained process. */
   readonly status: number;
 }
@@ -48,6 +54,9 @@ export const shutdown: ShutdownParts = {
   closesIn: (notice) => notice.grace_ms,
   refuses: (type) => type !== 'ping',
   tellsLeaves: false,
+  admits: (core) => core.draining === null,
+  late: { code: 1001, reason: 'server_shutdown' },
+  patienceMs: 2_500,
   status: 0,
 };
 

@@ -184,6 +184,9 @@ export interface Core {
   readonly verify: Verifier | null;
   /** Finds sessions; null: no sessions are accepted. */
   readonly sessions: SessionStore | null;
+  /** Connections that are not welcomed yet. */
+  readonly awaiting: Set<Connection>;
+  /** Welcomed connections, by id. */
   readonly connections: Map<string, Connection>;
   readonly users: Map<string, Set<Connection>>;
   readonly rooms: Map<string, LocalRoom>;
@@ -191,7 +194,8 @@ export interface Core {
   readonly typing: Map<string, Appointment>;
   readonly out: Outbox;
   readonly counters: Counters;
-  readonly log: Log;
+  /** Null: nothing is logged, and no line is made up. */
+  readonly log: Log | null;
   /** The moment now, for what is not caused by a message. */
   readonly now: () => Instant;
   /** Runs a task later; the shell owns the timer. */

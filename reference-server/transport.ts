@@ -11,6 +11,10 @@ export interface TransportParts {
   readonly closeTimeoutMs: number;
   /** Whether several messages may be read in one turn of the loop. */
   readonly coalesced: boolean;
+  /** What is read in place of a chunk of bytes; null: every chunk as it came. */
+  readonly rawInbound: ((chunk: Buffer) => Buffer) | null;
+  /** What is written in place of a chunk of bytes, the answer to the upgrade included; null: as it is. */
+  readonly rawOutbound: ((chunk: Buffer) => Buffer) | null;
   /** What leaves in place of a frame on a connection; null: every frame as it is, gathered room by room. */
   readonly outbound: ((frame: Frame, connection: Connection) => readonly Frame[]) | null;
 }
@@ -21,5 +25,7 @@ export const transport: TransportParts = {
   maxFragments: 16_384,
   closeTimeoutMs: 2_000,
   coalesced: true,
+  rawInbound: null,
+  rawOutbound: null,
   outbound: null,
 };

@@ -57,7 +57,7 @@ function expire(core: Core, room: string, user: string): void {
   const told = tell(core, room, user, false, core.now());
   // A hint that a lost broker cannot carry is not worth more than a line in the log.
   if (told instanceof Promise)
-    told.catch((error: unknown) => core.log({ event: 'typing_lost', reason: String(error) }));
+    told.catch((error: unknown) => core.log?.({ event: 'typing_lost', reason: String(error) }));
 }
 
 /** `typing`: tell the others, and remember to end it. */

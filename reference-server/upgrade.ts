@@ -69,6 +69,20 @@ export function createUpgrader(
   return new WebSocketServer(options);
 }
 
+/** Lets the parts see, and change, every byte of a socket. */
+export function tap(socket: Socket, { rawInbound, rawOutbound }: Parts['transport']): void {
+  if (rawInbound) {
+    const push = socket.push.bind(socket);
+    socket.push = (chunk, ...rest) =>
+      push(Buffer.isBuffer(chunk) ? rawInbound(chunk) : chunk, ...rest);
+  }
+  if (rawOutbound) {
+    const write = socket.write.bind(socket) as (chunk: Buffer, ...rest: unknown[]) => boolean;
+    socket.write = (chunk: string | Uint8Array, ...rest: unknown[]) =>
+      write(rawOutbound(Buffer.from(chunk as string)), ...rest.filter((it) => it !== 'utf8'));
+  }
+}
+
 const TITLES: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   403: 'Forbidden',

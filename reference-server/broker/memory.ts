@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Instant } from '../clock.js';
 import type { Parts } from '../parts.js';
 import type { Limiter } from '../rates.js';
@@ -127,7 +126,7 @@ export class MemoryBroker {
   #room(name: string): Room {
     let room = this.#rooms.get(name);
     if (!room) {
-      const epoch = randomBytes(9).toString('hex');
+      const epoch = this.#parts.resume.newEpoch(name);
       room = { name, epoch, seq: 0, rev: 0, present: new Map(), history: [], idleSince: 0 };
       this.#rooms.set(name, room);
     }
@@ -180,7 +179,7 @@ export class MemoryBroker {
 
   #publish({ room: name, message, payload, once, at }: Publication) {
     const room = this.#room(name);
-    room.seq += 1;
+    room.seq = this.#parts.chat.nextSeq(room.seq);
     message.seq = room.seq;
     if (this.#bounds.resume) {
       // A copy, so that a small payload does not keep the chunk alive that it was read from.
