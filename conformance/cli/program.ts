@@ -117,7 +117,8 @@ function addTest(program: Command, io: Io, done: (code: number) => void): void {
   );
 }
 
-const NOTES = `Each flag is also a variable (--fail-on: PARLOR_TEST_FAIL_ON) and a setting of the config.
+const NOTES = `Each flag is also a variable (--fail-on: PARLOR_TEST_FAIL_ON), and most are
+settings of the config.
 Exit codes: 0 conforms, 1 violation, 2 stale known failures, 3 undecided,
 4 target unreachable, 5 bug of the suite, 64 usage.`;
 
