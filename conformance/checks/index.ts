@@ -1,9 +1,17 @@
 import type { Check } from '#conformance/harness/check.js';
 import { chat } from './chat.js';
 import { limits } from './limits.js';
+import { messages } from './messages.js';
 import { operations } from './operations.js';
 import { rates } from './rates.js';
 import { rooms } from './rooms.js';
 
 /** Every check, chapter by chapter. */
-export const checks: readonly Check[] = [...rooms, ...chat, ...limits, ...operations, ...rates];
+export const checks: readonly Check[] = [
+  ...rooms,
+  ...chat,
+  ...limits,
+  ...operations,
+  ...rates,
+  ...messages,
+];

@@ -178,7 +178,9 @@ export const limits: readonly Mutant[] = [
     'limits-connections-reached',
     'one-connection-too-few',
     'A user may have one connection less than announced.',
-    wrong((right) => ({ connectionsPerUser: (core, grant) => right.connectionsPerUser(core, grant) - 1 })),
+    wrong((right) => ({
+      connectionsPerUser: (core, grant) => right.connectionsPerUser(core, grant) - 1,
+    })),
   ),
   mutant(
     'limits-connections-over-closed',
