@@ -40,6 +40,8 @@ export class Link implements PureLink {
   readonly plain: boolean;
   /** The heartbeat; null before `welcome`. */
   pulse: Pulse | null = null;
+  /** Where the wheel of heartbeats keeps the connection. */
+  slot: Set<Link> | null = null;
   readonly #core: Core;
   readonly #out: Gatherer;
   readonly #ws: WebSocket;

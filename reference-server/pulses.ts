@@ -35,6 +35,12 @@ export class Pulses {
     this.#look(link);
   }
 
+  /** Ends a connection's heartbeat: the wheel would hold the dead for a whole turn. */
+  end(link: Link): void {
+    link.slot?.delete(link);
+    link.slot = null;
+  }
+
   /** Stops the wheel. */
   stop(): void {
     clearInterval(this.#timer);
@@ -80,6 +86,7 @@ export class Pulses {
 
   #enter(link: Link, delay: number): void {
     const turns = Math.min(Math.max(Math.ceil(delay / this.#tick), 1), this.#slots.length - 1);
-    this.#slots[(this.#turn + turns) % this.#slots.length]?.add(link);
+    link.slot = this.#slots[(this.#turn + turns) % this.#slots.length] ?? null;
+    link.slot?.add(link);
   }
 }

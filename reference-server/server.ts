@@ -98,7 +98,7 @@ export async function createServer(
     const accept = () =>
       upgrader.handleUpgrade(request, socket, head, (ws) => {
         const link = new Link(core, out, ws, socket, begin);
-        connect(ws, link, links);
+        connect(ws, link, links, pulses);
         const credential = credentialOf(core, asked);
         if (credential.by !== 'message') return link.decide(authenticate(core, credential, now()));
         link.awaitFirst();
@@ -171,7 +171,7 @@ async function preJudge(
 }
 
 /** Wires the library's events to the link. */
-function connect(ws: ParlorSocket, link: Link, links: Set<Link>): void {
+function connect(ws: ParlorSocket, link: Link, links: Set<Link>, pulses: Pulses): void {
   ws.link = link;
   links.add(link);
   ws.on('message', (data, binary) => link.message(data as Buffer, binary));
@@ -181,6 +181,7 @@ function connect(ws: ParlorSocket, link: Link, links: Set<Link>): void {
   ws.on('error', () => undefined);
   ws.on('close', (code, reason) => {
     links.delete(link);
+    pulses.end(link);
     link.ended({ code, reason: reason.toString() });
   });
 }
