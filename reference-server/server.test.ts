@@ -3,6 +3,7 @@ import { connect as connectTcp } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { Client, connect, mint, type Started, start } from './fixtures/client.js';
+import { slowBroker } from './fixtures/slow.js';
 import { MemorySessions, sessionKey } from './sessions.js';
 
 let started: Started[] = [];
@@ -215,8 +216,12 @@ describe('an open connection', () => {
 });
 
 describe('the gathering of frames', () => {
-  it.each([false, true])('keeps every order (deflate: %s)', async (deflate) => {
-    const { port } = await run({ rates: [], deflate });
+  it.each([
+    ['plainly', false, {}],
+    ['under deflate', true, {}],
+    ['with a slow broker', false, { broker: slowBroker(2, 1) }],
+  ])('keeps every order %s', async (_how, deflate, broker) => {
+    const { port } = await run({ rates: [], deflate, ...broker });
     const clients = await Promise.all(
       Array.from({ length: 12 }, (_, n) => connect(port, `user-${n % 9}`, {}, deflate)),
     );
