@@ -16,7 +16,7 @@ const profiles = [
 ] as const;
 
 /** Commands that a target may offer for what the protocol cannot give. */
-export const controls = [
+const controls = [
   'session.revoke',
   'server.stop',
   'server.start',
@@ -107,7 +107,7 @@ const settings = closed('What to run and how; each is also a flag and an environ
 });
 
 /** The config file: everything that the command line can say, and the parts that are too long for it. */
-export const config = Type.Object(
+const config = Type.Object(
   {
     $schema: text('Where this schema is found, for editors.'),
     url: text('The WebSocket URL of the server, such as ws://127.0.0.1:8080/ws.'),

@@ -3,7 +3,7 @@ import { excluded } from '#conformance/harness/excluded.js';
 import { type Requirement, requirements } from '#conformance/harness/requirements.js';
 
 /** A check as it is listed. */
-export interface ListedCheck {
+interface ListedCheck {
   id: string;
   /** What it asks of the target or of the runner, in words. */
   terms: string[];
@@ -12,7 +12,7 @@ export interface ListedCheck {
 }
 
 /** A faulty server as it is listed. */
-export interface ListedMutant {
+interface ListedMutant {
   name: string;
   /** What is wrong with it, in one sentence. */
   fault: string;

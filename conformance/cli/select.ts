@@ -9,7 +9,7 @@ export interface Selectable {
 }
 
 /** Whether a selector means it: its chapter, its rule, its own id, or the beginning of that. */
-export function means(selector: string, { id, rule, chapter }: Selectable): boolean {
+function means(selector: string, { id, rule, chapter }: Selectable): boolean {
   return selector === chapter || selector === rule || id.startsWith(selector);
 }
 

@@ -1,5 +1,6 @@
 import type { Failure } from '#conformance/harness/events.js';
 import { type Outcome, outcomeOf } from './outcome.js';
+import { readable } from './readable.js';
 import type { CheckResult, Report } from './report.js';
 
 /** A requirement as `spec/requirements.json` has it. */
@@ -55,7 +56,16 @@ function broken(result: CheckResult, { findings }: Report): Broken[] {
   const grade = outcomeOf(result);
   if (!failure || (grade !== 'fail' && grade !== 'warning' && grade !== 'known')) return [];
   const seen_in = findings.find((each) => each.rule === rule && each.check !== check)?.check;
-  const base: Broken = { check, rule, level, text, grade, failure, seen_in, follows: [] };
+  const base: Broken = {
+    check,
+    rule,
+    level,
+    text,
+    grade,
+    failure: readable(failure),
+    seen_in,
+    follows: [],
+  };
   return [known ? { ...base, known } : base];
 }
 

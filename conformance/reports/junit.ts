@@ -1,6 +1,7 @@
 import Builder from 'fast-xml-builder';
 import { explain } from './explain.js';
 import { outcomeOf, outcomes } from './outcome.js';
+import { readable } from './readable.js';
 import type { CheckResult, Report } from './report.js';
 import { shorten } from './text.js';
 
@@ -44,7 +45,8 @@ export function junit(report: Report): string {
 }
 
 function checkCase(result: CheckResult): Case {
-  const { check, chapter, duration_ms, failure, reason = '', known, text } = result;
+  const { check, chapter, duration_ms, reason = '', known, text } = result;
+  const failure = result.failure && readable(result.failure);
   const base = named(check, chapter, duration_ms);
   const outcome = outcomeOf(result);
   switch (outcome) {

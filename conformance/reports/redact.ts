@@ -24,7 +24,7 @@ export function redactor(secrets: readonly string[] = []): (text: string) => str
     for (const literal of literals) out = out.replaceAll(literal, '[redacted]');
     out = out.replace(JWT, describeToken);
     for (const pattern of PATTERNS) out = out.replace(pattern, keepMarks);
-    return out;
+    return out.replace(/\[redacted\](?:\.\[redacted\])+/g, '[redacted]');
   };
 }
 

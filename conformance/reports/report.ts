@@ -15,7 +15,7 @@ import { outcomeOf } from './outcome.js';
 export type CheckResult = Omit<CheckEnd, 'event'>;
 
 /** A rule broken by a frame that a check received, in a report. */
-export type FrameFault = Omit<Finding, 'event'>;
+type FrameFault = Omit<Finding, 'event'>;
 
 /** A whole run: what `--report json=…` writes and every other report is made from. */
 export interface Report {
@@ -57,7 +57,7 @@ export function collect(
   opening: Opening,
   done: (report: Report) => void | Promise<void>,
 ): Reporter {
-  const report: Report = { ...empty(opening), exit_code: 5, summary: 'The run did not end.' };
+  const report = empty(opening);
   return (event) => {
     add(report, event);
     return event.event === 'run_end' ? done(report) : undefined;
@@ -66,7 +66,7 @@ export function collect(
 
 /** Builds a report from recorded events, such as the lines of an NDJSON file. */
 export function replayInto(opening: Opening, events: Iterable<RunEvent>): Report {
-  const report: Report = { ...empty(opening), exit_code: 5, summary: 'The run did not end.' };
+  const report = empty(opening);
   for (const event of events) add(report, event);
   return report;
 }
@@ -79,9 +79,11 @@ function empty({
   target,
   expected_ms,
   not_exercised,
-}: Opening) {
+}: Opening): Report {
   return {
-    schema: 1 as const,
+    schema: 1,
+    exit_code: 5,
+    summary: 'The run did not end.',
     started_at,
     parlor_version,
     node_version,

@@ -88,6 +88,7 @@ function brokenSections(report: Report, book: RuleBook): Html {
     if (found.length === 0) return false;
     const lead =
       grade === 'fail' &&
+      found.length > 1 &&
       html`<p class="lead">${count(found.length, 'root cause')}, what explains most first.</p>`;
     return html`<section aria-labelledby="${grade}"><h2 id="${grade}">${titles[grade]}</h2>${lead}${found.map((each, index) => failureArticle(each, index, book))}</section>`;
   })}`;

@@ -8,7 +8,7 @@ const ROW = 32;
 const HEAD = 44;
 const WIDTH = 860;
 const NARROWEST = 208;
-const WIDEST = 300;
+const WIDEST = 395;
 const ALONE = 220;
 const CHARACTER = 7.3;
 const MOST = 120;
@@ -90,7 +90,7 @@ function row(entry: TimelineEntry, y: number, layout: Layout): Html {
 }
 
 function refused({ kind, direction, text }: TimelineEntry): boolean {
-  return kind === 'handshake' && direction === 'received' && !/^(HTTP\/1\.1 )?101\b/.test(text);
+  return kind === 'handshake' && direction === 'received' && !/^HTTP(\/1\.[01])? 101\b/.test(text);
 }
 
 function fits(pixels: number): number {

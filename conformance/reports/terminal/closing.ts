@@ -24,7 +24,7 @@ export function closing(report: Report, style: Style, profile: boolean): string[
 }
 
 /** The plain line that any CI can read; what was not decided is in none of its numbers. */
-export function totalsLine({ totals }: Report): string {
+function totalsLine({ totals }: Report): string {
   return `${totals.pass} passed, ${totals.fail} failed, ${totals.not_exercised} skipped`;
 }
 

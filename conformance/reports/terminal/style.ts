@@ -2,7 +2,7 @@ import pc from 'picocolors';
 import type { RuleBook } from '../broken.js';
 
 /** The colours of picocolors, all plain where colour is off. */
-export type Colors = ReturnType<typeof pc.createColors>;
+type Colors = ReturnType<typeof pc.createColors>;
 
 /** Where the terminal report goes and what it may use there. */
 export interface Screen {
