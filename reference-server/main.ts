@@ -1,5 +1,6 @@
 import { OptionError } from './options.js';
 import { serve } from './serve.js';
+import type { Signal } from './shutdown.js';
 
 const USAGE = 64;
 const FAILURE = 1;
@@ -8,9 +9,11 @@ try {
   const { server, url, token, flush } = await serve(process.env);
   console.error(`Parlor listens on ${url}`);
   if (token) console.error(`A token for the user ann, for a day:\n${token}`);
-  const stop = (reason: 'restart' | 'shutdown') => {
-    if (server.draining) process.exit(FAILURE);
-    server.drain(reason).then(
+  const obey = (signal: Signal) => {
+    const order = server.onSignal(signal);
+    if (order === 'ignore') return;
+    if (order === 'end') process.exit(FAILURE);
+    server.drain(order).then(
       () => {
         flush();
         process.exit(server.status);
@@ -21,8 +24,8 @@ try {
       },
     );
   };
-  process.on('SIGTERM', () => stop('restart'));
-  process.on('SIGINT', () => stop('shutdown'));
+  process.on('SIGTERM', () => obey('SIGTERM'));
+  process.on('SIGINT', () => obey('SIGINT'));
 } catch (error) {
   const known = error instanceof OptionError || (error as { syscall?: string }).syscall;
   console.error(known ? (error as Error).message : error);

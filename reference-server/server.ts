@@ -15,7 +15,7 @@ import { defaultParts, type Parts, withParts } from './parts.js';
 import { perform } from './perform.js';
 import { Pulses } from './pulses.js';
 import { revokeSession } from './sessions.js';
-import { drain } from './shutdown.js';
+import { drain, type Signal } from './shutdown.js';
 import type { Core, Notice } from './state.js';
 import { answerUpgrade, createUpgrader, opening, type ParlorSocket, tap } from './upgrade.js';
 
@@ -37,8 +37,8 @@ export interface ParlorServer {
   drain(reason: Notice['reason']): Promise<void>;
   /** Ends everything at once, without a word. */
   stop(): Promise<void>;
-  /** Whether a drain is under way. */
-  readonly draining: boolean;
+  /** What a signal to the process is to do. */
+  onSignal(signal: Signal): ReturnType<Parts['shutdown']['onSignal']>;
   /** The exit status of a process whose server was drained. */
   readonly status: number;
   /** Revokes a session by its cookie's value; false when there is none. */
@@ -94,7 +94,7 @@ export async function createServer(
     const asked = opening(request);
     const refused = refuseUpgrade(core, asked);
     if (refused) return answerUpgrade(socket, refused);
-    tap(socket, parts.transport);
+    tap(socket, request, parts.transport);
     const accept = () =>
       upgrader.handleUpgrade(request, socket, head, (ws) => {
         const link = new Link(core, out, ws, socket, begin);
@@ -122,9 +122,7 @@ export async function createServer(
 
   return {
     config,
-    get draining() {
-      return core.draining !== null;
-    },
+    onSignal: (signal) => parts.shutdown.onSignal(signal, core.draining !== null),
     status: parts.shutdown.status,
     async listen(port, host = '127.0.0.1') {
       try {

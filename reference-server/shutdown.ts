@@ -3,6 +3,9 @@ import { refuse } from './errors.js';
 import { perform } from './perform.js';
 import type { Closing, Connection, Core, Effect, Gate, Notice } from './state.js';
 
+/** The signals that ask a process to stop. */
+export type Signal = 'SIGTERM' | 'SIGINT';
+
 /** The decisions of the chapter `shutdown`. */
 export interface ShutdownParts {
   /** What one connection is told; `chance` is uniform from 0 to 1. */
@@ -23,6 +26,8 @@ export interface ShutdownParts {
   readonly late: Closing;
   /** Milliseconds that the peers have to answer their Close frames before they are cut. */
   readonly patienceMs: number;
+  /** What a signal makes of a process: it begins a drain of that reason, ends at once, or goes on. */
+  onSignal(signal: Signal, draining: boolean): Notice['reason'] | 'end' | 'ignore';
   /** The exit status of a drained process. */
   readonly status: number;
 }
@@ -57,6 +62,12 @@ export const shutdown: ShutdownParts = {
   admits: (core) => core.draining === null,
   late: { code: 1001, reason: 'server_shutdown' },
   patienceMs: 2_500,
+
+  onSignal(signal, draining) {
+    if (draining) return 'end';
+    return signal === 'SIGINT' ? 'shutdown' : 'restart';
+  },
+
   status: 0,
 };
 

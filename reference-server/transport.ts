@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Frame } from './frames.js';
 import type { Connection } from './state.js';
 
@@ -15,6 +17,8 @@ export interface TransportParts {
   readonly rawInbound: ((chunk: Buffer) => Buffer) | null;
   /** What is written in place of a chunk of bytes, the answer to the upgrade included; null: as it is. */
   readonly rawOutbound: ((chunk: Buffer) => Buffer) | null;
+  /** Handed each socket before its upgrade is answered, to see and change what it does; null: nobody is. */
+  readonly socket: ((socket: Socket, request: IncomingMessage) => void) | null;
   /** What leaves in place of a frame on a connection; null: every frame as it is, gathered room by room. */
   readonly outbound: ((frame: Frame, connection: Connection) => readonly Frame[]) | null;
 }
@@ -27,5 +31,6 @@ export const transport: TransportParts = {
   coalesced: true,
   rawInbound: null,
   rawOutbound: null,
+  socket: null,
   outbound: null,
 };

@@ -70,7 +70,12 @@ export function createUpgrader(
 }
 
 /** Lets the parts see, and change, every byte of a socket. */
-export function tap(socket: Socket, { rawInbound, rawOutbound }: Parts['transport']): void {
+export function tap(
+  socket: Socket,
+  request: IncomingMessage,
+  { rawInbound, rawOutbound, socket: change }: Parts['transport'],
+): void {
+  change?.(socket, request);
   if (rawInbound) {
     const push = socket.push.bind(socket);
     socket.push = (chunk, ...rest) =>

@@ -46,12 +46,11 @@ async function launch(
   const kill = (signal: string) => server.stop().then(() => end({ status: null, signal }));
   const signal = (name: NodeJS.Signals = 'SIGTERM') => {
     if (!running) return;
-    // As main.ts has it: a second signal ends at once.
-    if (name === 'SIGKILL' || server.draining) void kill(name);
-    else
-      void server
-        .drain(name === 'SIGINT' ? 'shutdown' : 'restart')
-        .then(() => end({ status: server.status, signal: null }));
+    // As main.ts has it.
+    const order = name === 'SIGTERM' || name === 'SIGINT' ? server.onSignal(name) : 'end';
+    if (order === 'ignore') return;
+    if (order === 'end') void kill(name);
+    else void server.drain(order).then(() => end({ status: server.status, signal: null }));
   };
   return {
     url: `ws://${host}:${port}${server.config.path}`,
