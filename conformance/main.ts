@@ -24,8 +24,8 @@ const code = await runCli(process.argv.slice(2), {
   cwd: process.cwd(),
   node: process.version,
   terminal: stdout.isTTY === true,
-  columns: stdout.columns ?? 80,
-  rows: stdout.rows ?? 24,
+  columns: stdout.columns || 80,
+  rows: stdout.rows || 24,
   ask: stdin.isTTY ? ask : undefined,
   signal: interrupted.signal,
 });
