@@ -48,15 +48,16 @@ describe('permessage-deflate', () => {
       ['client_max_window_bits was not offered'],
     ],
     [
-      'permessage-deflate; server_max_window_bits=10',
-      'permessage-deflate; server_max_window_bits=11',
-      ['server_max_window_bits is 11, above the offered 10'],
+      'permessage-deflate; client_max_window_bits=10',
+      'permessage-deflate; client_max_window_bits=11',
+      ['client_max_window_bits is 11, above the offered 10'],
     ],
     [
-      'permessage-deflate; server_max_window_bits=10',
+      'permessage-deflate; server_no_context_takeover',
       'permessage-deflate',
-      ['server_max_window_bits was asked for and is missing'],
+      ['server_no_context_takeover was asked for and is missing'],
     ],
+    ['permessage-deflate; server_max_window_bits=10', 'permessage-deflate', []],
     [
       'permessage-deflate',
       'permessage-deflate; server_max_window_bits=16',

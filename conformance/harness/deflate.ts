@@ -28,7 +28,10 @@ export function parseExtensions(header: string): Extension[] {
     });
 }
 
-/** What is wrong, by RFC 7692, with the answer to the offers; empty when it suits one of them. */
+/**
+ * What is wrong with the answer to the offers; empty when it suits one of them. Whether an offered
+ * `server_max_window_bits` is honoured is a rule of its own.
+ */
 export function judgeDeflateAnswer(answer: Extension, offers: readonly Extension[]): string[] {
   const found = offers
     .filter((offer) => offer.name === answer.name)
@@ -47,16 +50,20 @@ function faultsFor(answer: Extension, offer: Extension): string[] {
       if (value !== true) faults.push(`${name} has a value`);
     } else if (BITS.includes(name)) {
       const bits = value === true || !/^[1-9][0-9]?$/.test(value) ? Number.NaN : Number(value);
-      const bound = Number(offered.get(name) === true ? 15 : (offered.get(name) ?? 15));
       if (!(bits >= 8 && bits <= 15)) faults.push(`${name} is ${value}, not a number from 8 to 15`);
-      else if (bits > bound) faults.push(`${name} is ${bits}, above the offered ${bound}`);
-      if (name === 'client_max_window_bits' && !offered.has(name))
-        faults.push(`${name} was not offered`);
+      if (name === 'client_max_window_bits') faults.push(...clientWindow(bits, offered));
     } else faults.push(`${name} is no parameter of permessage-deflate`);
   }
-  for (const name of ['server_no_context_takeover', 'server_max_window_bits'])
-    if (offered.has(name) && !given.has(name)) faults.push(`${name} was asked for and is missing`);
+  const name = 'server_no_context_takeover';
+  if (offered.has(name) && !given.has(name)) faults.push(`${name} was asked for and is missing`);
   return faults;
+}
+
+function clientWindow(bits: number, offered: ReadonlyMap<string, string | true>): string[] {
+  const bound = offered.get('client_max_window_bits');
+  if (bound === undefined) return ['client_max_window_bits was not offered'];
+  if (bound === true || bits <= Number(bound)) return [];
+  return [`client_max_window_bits is ${bits}, above the offered ${bound}`];
 }
 
 /** Both directions of a negotiated `permessage-deflate`, as the client has them. */
