@@ -1,5 +1,7 @@
 import type { Check } from '#conformance/harness/check.js';
 import { chat } from './chat.js';
+import { errors } from './errors.js';
+import { handshake } from './handshake.js';
 import { limits } from './limits.js';
 import { messages } from './messages.js';
 import { operations } from './operations.js';
@@ -8,10 +10,12 @@ import { rooms } from './rooms.js';
 
 /** Every check, chapter by chapter. */
 export const checks: readonly Check[] = [
+  ...handshake,
   ...rooms,
   ...chat,
   ...limits,
   ...operations,
   ...rates,
   ...messages,
+  ...errors,
 ];

@@ -1,0 +1,254 @@
+import { check } from '#conformance/harness/check.js';
+import type { Peer } from '#conformance/harness/peer.js';
+import type { Stage } from '#conformance/harness/stage.js';
+import { answered, closed, oneTooMany, refusals, welcomed } from './openings.js';
+import { origins } from './origins.js';
+
+function selects(t: Stage, peer: Peer, subprotocol: string | undefined): void {
+  const { status } = peer.response;
+  const named = (name: string | undefined) =>
+    name === undefined ? 'no Sec-WebSocket-Protocol' : `Sec-WebSocket-Protocol: ${name}`;
+  t.assert(status === 101 && peer.response.subprotocol === subprotocol, {
+    expected: `HTTP 101 with ${named(subprotocol)}`,
+    actual: `HTTP ${status} with ${named(peer.response.subprotocol)}`,
+  });
+}
+
+/** How a server chooses among the offered subprotocols. */
+const subprotocols = [
+  check('handshake-subprotocol-selected', async (t) => {
+    const peer = await t.open({ token: t.mint('ann'), subprotocols: ['parlor.v1'] });
+    selects(t, peer, 'parlor.v1');
+    await peer.receives('welcome');
+  }),
+
+  check('handshake-subprotocol-any-position', async (t) => {
+    for (const offer of [
+      'parlor.v9, parlor.v1',
+      'parlor.v9,parlor.v1',
+      'parlor.unsupported, parlor.v1',
+      'parlor.v10, chat, parlor.v1, parlor.unsupported',
+    ]) {
+      const headers = { 'Sec-WebSocket-Protocol': offer };
+      const peer = await t.open({ token: t.mint('ann'), headers });
+      selects(t, peer, 'parlor.v1');
+      await peer.receives('welcome');
+    }
+  }),
+
+  check('handshake-no-subprotocol-accepted', async (t) => {
+    const peer = await t.open({ token: t.mint('ann') });
+    const { data } = await peer.receives('welcome');
+    t.equal(data['protocol'], 'parlor.v1', 'protocol in the welcome');
+    await peer.joins('lounge');
+  }),
+
+  check('handshake-unoffered-never-selected', async (t) => {
+    selects(t, await t.open({ token: t.mint('ann') }), undefined);
+    for (const offer of [['parlor.unsupported'], ['parlor.v9'], ['parlor.v9', 'chat']]) {
+      const { response } = await t.open({ token: t.mint('ann'), subprotocols: offer });
+      const { subprotocol } = response;
+      t.assert(subprotocol === undefined || offer.includes(subprotocol), {
+        expected: `no subprotocol but one of ${offer.join(', ')}`,
+        actual: `HTTP ${response.status} with Sec-WebSocket-Protocol: ${subprotocol}`,
+      });
+    }
+  }),
+
+  check('handshake-sentinel-selected', async (t) => {
+    for (const offer of [['parlor.v9', 'parlor.unsupported'], ['parlor.unsupported']])
+      selects(t, await t.open({ token: t.mint('ann'), subprotocols: offer }), 'parlor.unsupported');
+  }),
+
+  check('handshake-sentinel-closes-4002', async (t) => {
+    const offer = ['parlor.v9', 'parlor.unsupported'];
+    for (const token of [t.mint('ann'), undefined, 'nonsense'])
+      await closed(t, { token, subprotocols: offer }, 4002, 'version_unsupported');
+  }),
+
+  check('handshake-unknown-subprotocol-refused', async (t) => {
+    for (const offer of [['parlor.v9'], ['chat', 'superchat'], ['Parlor.V1'], ['parlor.v10']])
+      for (const token of [t.mint('ann'), undefined])
+        answered(t, await t.open({ token, subprotocols: offer }), 400);
+  }),
+];
+
+/** How a connection is refused after the handshake. */
+const refused = [
+  check('handshake-refusal-after-accept', async (t) => {
+    for (const { options, reason } of refusals(t)) await closed(t, options, 4001, reason);
+  }),
+
+  check(
+    'handshake-refusal-after-accept',
+    async (t) => {
+      const peer = await oneTooMany(t, 'ann');
+      await peer.closes(4005, 'connection_limit');
+    },
+    { variant: 'limit' },
+  ),
+
+  check('handshake-refusal-prompt', async (t) => {
+    // The 5 s of the rule and some time to spare.
+    t.patience(3_000);
+    await Promise.all(
+      refusals(t).map(async ({ options }) => {
+        const peer = await t.open({ subprotocols: ['parlor.v1'], ...options });
+        await peer.ends();
+      }),
+    );
+  }),
+
+  check('handshake-refusal-no-data', async (t) => {
+    const peers: Peer[] = [await oneTooMany(t, 'ann')];
+    for (const { options } of refusals(t))
+      peers.push(await t.open({ subprotocols: ['parlor.v1'], ...options }));
+    peers.push(await t.open({ token: t.mint('ann'), subprotocols: ['parlor.unsupported'] }));
+    for (const peer of peers) {
+      const { detail } = await peer.ends();
+      const [first] = peer.received();
+      t.assert(first === undefined, {
+        expected: 'no data frame on a connection that is refused',
+        actual: `a connection that was ${detail} received ${JSON.stringify(first)}`,
+        hint: 'Code and reason of the Close frame say it all: send neither `welcome` nor `error` before it.',
+      });
+    }
+  }),
+];
+
+/** The welcome. */
+const welcome = [
+  check('handshake-welcome-first', async (t) => {
+    const [first] = await t.join('lounge', 'ann', 'bob');
+    const again = await Promise.all(
+      [t.mint('ann'), t.mint('cat')].map((token) => t.open({ token })),
+    );
+    await first.chat('lounge', 'hello');
+    for (const peer of again) {
+      const { type } = await peer.receives('*');
+      t.equal(type, 'welcome', 'the type of the first message on a connection');
+    }
+  }),
+
+  check('handshake-welcome-once', async (t) => {
+    const ann = await t.connect('ann');
+    await ann.joins('lounge');
+    await t.connect('ann');
+    if (t.welcome.features.includes('auth_refresh'))
+      await ann.acked('auth', { token: t.mint('ann') });
+    await ann.pings();
+    t.equal(ann.received('welcome').length, 1, 'the number of welcomes on one connection');
+  }),
+
+  check('handshake-welcome-prompt', async (t) => {
+    t.patience(3_000);
+    await welcomed(t, { token: t.mint('ann') });
+    await welcomed(t, { headers: { Authorization: `Bearer ${t.mint('bob')}` } });
+  }),
+
+  check('handshake-early-messages-kept', async (t) => {
+    const labels = Array.from({ length: 12 }, (_, index) => `early${index}`);
+    await Promise.all(
+      labels.map(async (label) => {
+        const peer = await t.open({ token: t.mint(label) }, label);
+        if (peer.welcomed) t.note(`the welcome of ${label} was faster than we are`);
+        peer.send('ping', {}, { id: '1' });
+        peer.send('join', {}, { id: '2', room: label });
+        peer.send('chat', { text: 'early' }, { id: '3', room: label });
+        for (const id of ['1', '2', '3']) await peer.reply(id);
+        const order = peer.received(
+          '*',
+          ({ type, ref }) => type === 'welcome' || ref !== undefined,
+        );
+        t.equal(
+          order.map(({ type }) => type),
+          ['welcome', 'pong', 'ack', 'ack'],
+          'what comes of a ping, a join and a chat sent at once after the 101 response',
+        );
+      }),
+    );
+  }),
+
+  check('handshake-connection-id-unique', async (t) => {
+    const labels = ['ann', 'ann', 'ann', 'bob', 'cat', 'dan'];
+    const peers = await Promise.all(labels.map((label) => t.connect(label)));
+    for (const label of ['ann', 'bob']) {
+      const gone = await t.connect(label);
+      gone.close();
+      await gone.tcpEnds();
+      peers.push(gone, await t.connect(label));
+    }
+    const ids = peers.map((peer) => peer.welcome.data['connection_id']);
+    const twice = ids.find((id, index) => ids.indexOf(id) !== index);
+    t.assert(twice === undefined, {
+      expected: `${ids.length} connections have ${ids.length} connection_ids`,
+      actual: `${JSON.stringify(twice)} is the connection_id of two`,
+    });
+  }),
+];
+
+const endpoint = ({ urls }: Stage) => {
+  const { pathname, search } = new URL(urls[0] ?? '');
+  return `${pathname}${search}`;
+};
+
+/** What is no opening handshake of this version, and what it may carry. */
+const others = [
+  check('handshake-plain-get-refused', async (t) => {
+    const path = endpoint(t);
+    const withToken = `${path}${path.includes('?') ? '&' : '?'}token=${t.mint('ann')}`;
+    for (const target of [path, withToken]) {
+      const { status } = await t.http(target);
+      t.assert(status >= 400 && status < 500, {
+        expected: 'a status from 400 to 499, such as 426',
+        actual: `HTTP ${status}`,
+      });
+    }
+  }),
+
+  check('handshake-plain-get-426', async (t) => {
+    t.equal((await t.http(endpoint(t))).status, 426, 'the status of a GET without upgrade');
+  }),
+
+  check('handshake-version-refused', async (t) => {
+    for (const version of ['7', '12', '14', '99', '', null])
+      answered(
+        t,
+        await t.open({
+          token: t.mint('ann'),
+          subprotocols: ['parlor.v1'],
+          headers: { 'Sec-WebSocket-Version': version },
+        }),
+        400,
+        499,
+      );
+  }),
+
+  check('handshake-unknown-query-ignored', async (t) => {
+    await welcomed(t, {
+      query: [
+        ['v', '3'],
+        ['Token', 'nonsense'],
+        ['token', t.mint('ann')],
+        ['utm_source', 'mail & more'],
+        ['token2', 'x'],
+        ['tokens[]', 'y'],
+        ['AUTH', 'message'],
+        ['auth2', 'message'],
+        ['room', 'lounge'],
+      ],
+    });
+  }),
+
+  check(
+    'handshake-unknown-query-ignored',
+    async (t) => {
+      for (const name of ['access_token', 'jwt', 'Token', 'TOKEN', 'token2', 'xtoken'])
+        await closed(t, { query: [[name, t.mint('ann')]] }, 4001, 'token_missing');
+    },
+    { variant: 'other-names' },
+  ),
+];
+
+/** The checks of spec/handshake.md. */
+export const handshake = [...subprotocols, ...origins, ...refused, ...welcome, ...others];
