@@ -7,7 +7,10 @@ import type { Core, Effect, Outgoing, Request, Step } from './state.js';
 
 /** The types that clients may send, each with the profiles that have it. */
 const clientTypes = new Map<string, readonly string[]>(
-  registry.flatMap((row) => (row.direction === 'client' ? [[row.type, row.profiles]] : [])),
+  // The row 'x' stands for the types of applications, of which this server has none.
+  registry.flatMap((row) =>
+    row.direction === 'client' && row.type !== 'x' ? [[row.type, row.profiles]] : [],
+  ),
 );
 
 /** The types whose messages name a room. */

@@ -1,0 +1,90 @@
+import { check } from '#conformance/harness/check.js';
+import type { Peer } from '#conformance/harness/peer.js';
+import type { Stage } from '#conformance/harness/stage.js';
+
+const FAULTS = ['{', '{}', '{"type":"no_such_type"}', '{"type":"chat","data":{}}', '[]'];
+const MOST = 2_000;
+
+// Sends so many protocol errors, a mixture of the codes, and waits for the answers.
+async function err(peer: Peer, count: number): Promise<void> {
+  for (let i = 0; i < count; i += 1) {
+    peer.sendText(FAULTS[i % FAULTS.length] ?? '{');
+    await peer.receives('error');
+  }
+}
+
+function most(t: Stage): number {
+  const { max_protocol_errors: budget } = t.welcome.limits;
+  if (budget > MOST) t.notExercised(`${budget} protocol errors are more than the suite makes`);
+  return budget;
+}
+
+/** The checks of the budget for protocol errors. */
+export const budget = [
+  check('errors-budget-tolerated', async (t) => {
+    const ann = await t.connect('ann');
+    await err(ann, most(t) - 1);
+    await ann.staysOpen();
+  }),
+
+  check('errors-budget-spent', async (t) => {
+    const ann = await t.connect('ann');
+    await err(ann, most(t) - 1);
+    ann.sendText('{');
+    await ann.closes(4000, 'too_many_protocol_errors');
+  }),
+
+  check('errors-budget-last-answered', async (t) => {
+    const ann = await t.connect('ann');
+    await err(ann, most(t) - 1);
+    ann.sendText('{"type":"no_such_type","id":"last"}');
+    await ann.ends();
+    t.assert(ann.received('error', { ref: 'last' }).length === 1, {
+      expected: 'the error of the message that spends the budget comes before the close',
+      actual: 'the connection was closed without it',
+    });
+  }),
+
+  check(
+    'errors-budget-window',
+    async (t) => {
+      const ann = await t.connect('ann');
+      const limits = (ann.welcome.data['limits'] ?? {}) as Record<string, number>;
+      const { max_protocol_errors: count = 0, protocol_error_window_ms: window = 0 } = limits;
+      if (count > MOST) t.notExercised(`${count} protocol errors are more than the suite makes`);
+      await err(ann, count - 1);
+      await t.pause(window + 50);
+      await err(ann, count - 1);
+      await ann.staysOpen();
+    },
+    {
+      timers: true,
+      takes: () => 1_500,
+      instance: { PARLOR_PROTOCOL_ERROR_WINDOW_MS: '1000', PARLOR_MAX_PROTOCOL_ERRORS: '5' },
+    },
+  ),
+
+  check('errors-budget-malformed-only', async (t) => {
+    const ann = await t.connect('ann', { claims: { rooms: [t.room('lounge')] } });
+    const count = most(t) + 2;
+    const control = t.rate('control');
+    if (control.limit < 2 * count)
+      t.notExercised('the announced rate does not allow so many requests');
+    for (let i = 0; i < count; i += 1) {
+      await ann.refuses('forbidden', () => ann.request('join', {}, { room: 'elsewhere' }));
+      await ann.refuses(['not_in_room', 'rate_limited'], () =>
+        ann.request('chat', { text: 'x' }, { room: 'lounge' }),
+      );
+    }
+    await ann.staysOpen();
+  }),
+
+  check('errors-budget-per-connection', async (t) => {
+    const ann = await t.connect('ann');
+    const tab = await t.connect('ann');
+    await err(ann, most(t) - 1);
+    await err(tab, most(t) - 1);
+    await ann.staysOpen();
+    await tab.staysOpen();
+  }),
+];
