@@ -77,7 +77,7 @@ function classify(error: unknown, stage: Stage): Classified {
   if (error instanceof NotExercised) return { result: 'not_exercised', reason: error.message };
   if (error instanceof TargetError) return { result: 'inconclusive', reason: error.message };
   // A check trusts that what it reads has the type of its schema; where that was not so, the server is at fault.
-  const [finding] = stage.findings;
+  const [finding] = stage.findings.values();
   if (finding && error instanceof TypeError)
     return {
       result: 'violation',

@@ -4,7 +4,7 @@ import { TICK_MS, type Canary as Watched } from './watchdog.js';
 import { Wire } from './wire.js';
 
 const RETRY_MS = 500;
-const FIRST_PONG_MS = 3_000;
+const FIRST_PONG_MS = 2_000;
 
 /** A connection of its own that exchanges WebSocket Pings with the target, to tell a busy machine from a mute server. */
 export class Canary implements Watched {
@@ -16,6 +16,7 @@ export class Canary implements Watched {
   #count = 0;
   #lastPong = performance.now();
   #works = false;
+  #closed = false;
 
   /** `request` is asked for the opening handshake of each connection. */
   constructor(url: URL, request: () => RequestInit) {
@@ -35,7 +36,7 @@ export class Canary implements Watched {
   async start(): Promise<boolean> {
     const end = performance.now() + FIRST_PONG_MS;
     this.#connect();
-    while (this.#count === 0 && performance.now() < end)
+    while (this.#count === 0 && this.#closed === false && performance.now() < end)
       await new Promise((resolve) => setTimeout(resolve, 5));
     this.#works = this.#count > 0;
     if (!this.#works) this.stop();
@@ -70,6 +71,7 @@ export class Canary implements Watched {
         this.#timer = setTimeout(ping, Math.max(0, TICK_MS / 2 - (this.#lastPong - sentAt)));
       },
       close: () => {
+        this.#closed = true;
         clearTimeout(this.#timer);
         if (!this.#stopped) this.#timer = setTimeout(() => this.#connect(), RETRY_MS);
       },

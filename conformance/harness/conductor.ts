@@ -20,6 +20,7 @@ const parlorVersion: string = createRequire(import.meta.url)('#package.json').ve
 const DEFAULT_JOBS = 24;
 const INSTANCES = 12;
 const NOISY = 0.2;
+const REPEATS_MS = 60_000;
 const WELCOME_RULES = ['handshake-welcome-prompt', 'handshake-welcome-first'];
 
 /** Leads one run: which check when, once more or not, and what its outcome means for the others. */
@@ -77,9 +78,9 @@ export class Conductor implements StageRun {
     const canary = await this.#canary();
     try {
       await this.#together(todo.together);
-      await this.#oneByOne(this.#again.splice(0), true);
-      await this.#oneByOne(todo.alone, false);
-      await this.#oneByOne(this.#again.splice(0), true);
+      await this.#onceMore();
+      await this.#oneByOne(todo.alone);
+      await this.#onceMore();
     } finally {
       canary.stop();
       await this.#instances.stop();
@@ -169,10 +170,24 @@ export class Conductor implements StageRun {
     this.watchdog.onTick = () => {};
   }
 
-  async #oneByOne(checks: readonly Check[], final: boolean): Promise<void> {
+  async #oneByOne(checks: readonly Check[]): Promise<void> {
     for (const check of checks) {
       if (this.#options.bail && this.#ledger.failed) return;
-      await this.#decide(check, final, () => {});
+      await this.#decide(check, false, () => {});
+    }
+  }
+
+  // Once more, alone, what could not be decided: a busy machine is quieter then.
+  async #onceMore(): Promise<void> {
+    const start = performance.now();
+    for (const check of this.#again.splice(0)) {
+      if (this.#options.bail && this.#ledger.failed) return;
+      if (performance.now() - start < REPEATS_MS) await this.#decide(check, true, () => {});
+      else
+        await this.#ledger.giveUp(
+          check,
+          `undecided, and not repeated: the repeats of other checks took ${REPEATS_MS / 1000} s`,
+        );
     }
   }
 

@@ -59,6 +59,7 @@ export interface Waiting {
 const FREE_BYTES = 4 * 1024 * 1024;
 const FREE_FRAMES = 20_000;
 const RETURN = 64;
+const HEARTBEAT_TIMEOUT = 4201;
 const LINGER_MS = 250;
 const UNANSWERED: HandshakeResponse = {
   status: 0,
@@ -384,8 +385,21 @@ export class Connection {
     };
   }
 
-  #cutOff(explanation: Explanation): Violation {
+  /** Whether a heartbeat ended the connection: on a busy machine our Pong may have been late. */
+  protected tooLate({ code }: Close): boolean {
+    return code === HEARTBEAT_TIMEOUT && this.autoPong && !this.host.final;
+  }
+
+  /** That a server ignores Pongs is for the checks of the heartbeat to say. */
+  protected heartbeatLost({ detail }: Close): Inconclusive {
+    return new Inconclusive(
+      `${this.label}'s connection was ${detail}, though its Pings were answered`,
+    );
+  }
+
+  #cutOff(explanation: Explanation): Error {
     const { closed, response } = this;
+    if (closed && this.tooLate(closed)) return this.heartbeatLost(closed);
     return new Violation({
       ...explanation,
       actual: `${this.label}'s connection ended first: ${closed?.detail}; it had received ${this.inbox.summary()}`,

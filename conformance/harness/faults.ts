@@ -107,6 +107,14 @@ export function judge(message: Message, { features, binary, requested }: Context
   return faults;
 }
 
+/** Compiles all schemas: done while nothing waits, it makes no answer to a heartbeat late. */
+export function warmUp(): void {
+  for (const { direction, type } of registry) {
+    if (direction === 'server') validateServer(type, {});
+    if (direction === 'ack') validateAck(type, {});
+  }
+}
+
 function ackFault(envelope: unknown, requested: readonly string[]): SchemaFault | null {
   // Of a request that the runner built byte by byte the type is not known: any acknowledgement may be its own.
   const types =

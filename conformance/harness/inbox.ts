@@ -3,24 +3,34 @@ import { describe, type Message, matches, type Received } from './message.js';
 /** What to look for in a message: members that it has to have, or a function that decides. */
 export type Match = Readonly<Record<string, unknown>> | ((message: Message) => boolean);
 
+/** A message and its place among all, from 1. */
+interface Unconsumed {
+  message: Message;
+  place: number;
+}
+
 /** Everything one connection received, in order, and what of it no check has asked for yet. */
 export class Inbox {
   /** Every message, consumed or not, in order of arrival. */
   readonly all: Received[] = [];
-  #pending: Received[] = [];
+  readonly #pending: Unconsumed[] = [];
   readonly #ignored: ((message: Message) => boolean)[] = [];
 
   /** Adds a message, unless one like it was to be ignored: then it counts as consumed. */
   add(received: Received): void {
     this.all.push(received);
     const index = this.#ignored.findIndex((each) => each(received.message));
-    if (index < 0) this.#pending.push(received);
+    if (index < 0) this.#pending.push({ message: received.message, place: this.all.length });
     else this.#ignored.splice(index, 1);
   }
+
+  /** Messages that no check asks for: those that only fence. */
+  readonly noted: Message[] = [];
 
   /** Adds a message that no check is to ask for. */
   note(received: Received): void {
     this.all.push(received);
+    this.noted.push(received.message);
   }
 
   /** Consumes the next message like this, also one that is still to come. */
@@ -30,10 +40,21 @@ export class Inbox {
     else this.#pending.splice(index, 1);
   }
 
-  /** Takes the first unconsumed message like this. */
-  take(matching: (message: Message) => boolean): Message | undefined {
-    const index = this.#pending.findIndex(({ message }) => matching(message));
-    return index < 0 ? undefined : this.#pending.splice(index, 1)[0]?.message;
+  /** A function that takes the first unconsumed message like this; asked again, it looks at new ones only. */
+  taker(matching: (message: Message) => boolean): () => Message | undefined {
+    let seen = 0;
+    return () => {
+      let index = this.#pending.length;
+      while (index > 0 && (this.#pending[index - 1]?.place ?? 0) > seen) index -= 1;
+      seen = this.all.length;
+      for (; index < this.#pending.length; index += 1) {
+        const found = this.#pending[index]?.message;
+        if (!found || !matching(found)) continue;
+        this.#pending.splice(index, 1);
+        return found;
+      }
+      return undefined;
+    };
   }
 
   /** Unconsumed messages, in order. */

@@ -53,7 +53,7 @@ export class Ledger {
 
   /** Reports what the frames of an attempt broke, once for each rule and run. */
   async findings(check: Check, stage: Stage): Promise<void> {
-    for (const fault of stage.findings) {
+    for (const fault of stage.findings.values()) {
       if (this.#findings.has(fault.rule)) continue;
       const failure = failureOf(fault, stage.journal);
       this.#findings.set(fault.rule, { ...failure, check: check.id });
@@ -79,6 +79,18 @@ export class Ledger {
       verdict: 'excluded',
       duration_ms: 0,
       attempts: 0,
+      reason,
+    });
+  }
+
+  /** A check that is not attempted again. */
+  async giveUp(check: Check, reason: string): Promise<void> {
+    const attempts = this.#attempts.get(check.id) ?? 0;
+    await this.#emit({
+      ...row(check.id, check.rule),
+      verdict: 'inconclusive',
+      duration_ms: 0,
+      attempts,
       reason,
     });
   }

@@ -62,17 +62,14 @@ export class Peer extends Connection {
   /** Waits for the reply with a `ref`; `type` names the request in failure texts. */
   reply(ref: string, type = 'request'): Promise<Message> {
     const isReply = (message: Message) => message.ref === ref && REPLIES.includes(message.type);
-    return this.until(
-      () => this.inbox.take(isReply),
-      () => {
-        const stray = this.inbox.pending().find((each) => REPLIES.includes(each.type));
-        return {
-          expected: `one reply to the ${type} ${ref}: an ack, an error or a pong with that ref`,
-          actual: `no reply came to ${this.label}; it received ${this.inbox.summary()}`,
-          hint: stray && replyHint(stray.type, stray.ref),
-        };
-      },
-    );
+    return this.until(this.inbox.taker(isReply), () => {
+      const stray = this.inbox.pending().find((each) => REPLIES.includes(each.type));
+      return {
+        expected: `one reply to the ${type} ${ref}: an ack, an error or a pong with that ref`,
+        actual: `no reply came to ${this.label}; it received ${this.inbox.summary()}`,
+        hint: stray && replyHint(stray.type, stray.ref),
+      };
+    });
   }
 
   /** A request that has to be acknowledged. */
@@ -160,7 +157,7 @@ export class Peer extends Connection {
   receives(type: string, match: Match = {}, extraMs = 0): Promise<Message> {
     const named = this.#named(match);
     return this.until(
-      () => this.inbox.take(predicate(type, named)),
+      this.inbox.taker(predicate(type, named)),
       () => ({
         expected: `${this.label} receives ${wording(type, named)}`,
         actual: `it did not come; ${this.label} received ${this.inbox.summary()}`,
@@ -211,7 +208,7 @@ export class Peer extends Connection {
     const text = this.host.fence();
     await sender.chat(room, text);
     await this.until(
-      () => this.received('chat', { data: { text } })[0],
+      () => this.inbox.noted.find(({ data }) => data.text === text),
       () => ({
         expected: `the chat of ${sender.label} reaches ${this.label}, who is in the room`,
         actual: `it did not come; ${this.label} received ${this.inbox.summary()}`,
@@ -259,6 +256,7 @@ export class Peer extends Connection {
       (reason === undefined ||
         (typeof reason === 'string' ? close.reason === reason : reason.test(close.reason)));
     if (fits) return close;
+    if (this.tooLate(close)) throw this.heartbeatLost(close);
     throw new Violation({
       expected: wanted,
       actual: `${this.label}: ${close.detail}`,

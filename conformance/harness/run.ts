@@ -1,8 +1,10 @@
 import type { Check } from './check.js';
 import { Conductor } from './conductor.js';
 import type { ExitCode, Reporter, RunEnd, RunEvent } from './events.js';
+import { warmUp } from './faults.js';
 import { type KnownFailure, noTotals } from './outcome.js';
 import { preflight } from './preflight.js';
+import { tolerateStray } from './stray.js';
 import { prepare, type RunningTarget, type Target } from './target.js';
 import { messageOf, TargetError, UsageError } from './verdict.js';
 import { Watchdog } from './watchdog.js';
@@ -40,8 +42,10 @@ export async function runConformance(target: Target, options: RunOptions): Promi
   const start = performance.now();
   const report = inOrder(options.report ?? (() => {}));
   const watchdog = new Watchdog(options.patienceMs);
+  const strict = tolerateStray();
   let running: RunningTarget | undefined;
   try {
+    warmUp();
     running = await prepare(target);
     watchdog.start();
     const first = await preflight(running, watchdog);
@@ -51,6 +55,7 @@ export async function runConformance(target: Target, options: RunOptions): Promi
     return await brokenOff(error, report, start);
   } finally {
     watchdog.stop();
+    strict();
     await running?.stop();
   }
 }

@@ -7,6 +7,7 @@ import { type HttpAnswer, type HttpInit, httpRequest } from './http.js';
 import type { Journal } from './journal.js';
 import { Peer } from './peer.js';
 import type { Instance } from './process.js';
+import type { RuleId } from './requirements.js';
 import type { RunningTarget } from './target.js';
 import type { Changes, Minter } from './tokens.js';
 import { type Explanation, Inconclusive, NotExercised, Vacuous, Violation } from './verdict.js';
@@ -59,7 +60,8 @@ let count = 0;
 /** What a check gets: clients, names of its own, and verdicts. All methods are bound. */
 export class Stage {
   readonly journal: Journal;
-  readonly findings: FrameFault[] = [];
+  /** What frames of this check broke, the first fault of each rule. */
+  readonly findings = new Map<RuleId, FrameFault>();
   /** Mistakes of ours that surfaced in an event. */
   readonly bugs: unknown[] = [];
   /** Whether this is the last attempt. */
@@ -378,7 +380,9 @@ export class Stage {
       parlor: this.parlor,
       final: this.final,
       watch: this.#watch,
-      finding: (fault) => this.findings.push(fault),
+      finding: (fault) => {
+        if (!this.findings.has(fault.rule)) this.findings.set(fault.rule, fault);
+      },
       room: this.room,
       nextId: () => {
         this.#ids += 1;

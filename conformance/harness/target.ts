@@ -1,9 +1,9 @@
-import { environment, type Overrides } from './contract.js';
+import { contract, environment, type Overrides } from './contract.js';
 import type { ControlCommand } from './control.js';
 import { inTurn, type Launch } from './instances.js';
 import { commandLauncher, type Instance, type Launcher, type StartOptions } from './process.js';
 import { type Algorithm, algorithms, freshToken, Minter, type TokenConfig } from './tokens.js';
-import { TargetError, UsageError } from './verdict.js';
+import { NotExercised, TargetError, UsageError } from './verdict.js';
 
 /** What is to be tested. One of `url` and `start` is given. */
 export interface Target {
@@ -160,10 +160,21 @@ async function started(target: Target, command: string | Launcher): Promise<Runn
     control: { ...instances[0]?.control, ...target.control },
     plain: target.plain ?? false,
     logs: target.logs ?? target.control?.['logs.read'] !== undefined,
-    launch,
+    launch: (overrides) => launch(overrides).catch((error) => lacking(overrides, error)),
     restart,
     stop,
   };
+}
+
+// Not every server knows every algorithm or fetches key sets: one that does not start with them lacks them.
+function lacking(overrides: Overrides, error: unknown): never {
+  const optional = Object.keys(overrides).filter(
+    (name) =>
+      name === 'PARLOR_TOKEN_ALGORITHM' ||
+      contract.some((row) => row.name === name && row.name !== 'PORT' && row.default === null),
+  );
+  if (!(error instanceof TargetError) || optional.length === 0) throw error;
+  throw new NotExercised(`the server does not start with ${optional.join(', ')}: ${error.message}`);
 }
 
 // Making an RSA key takes long, and who has it gains nothing: one for each algorithm is enough.

@@ -24,7 +24,7 @@ import {
 /** The longest frame and message that are read, in bytes. */
 export const MAX_READ = 8 * 1024 * 1024;
 const MAX_BODY = 65_536;
-const BODY_MS = 1_000;
+const BODY_MS = 500;
 
 /** How a connection ended, seen from the client. */
 export interface Close {
