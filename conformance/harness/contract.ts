@@ -225,7 +225,7 @@ export const contract = [
   {
     name: 'PARLOR_DEFLATE',
     type: 'string',
-    default: null,
+    default: 'on',
     meaning: '`on`: negotiate permessage-deflate where it is offered; `off`: never',
   },
   {
