@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { brokenRules } from './broken.js';
-import { report } from './fixtures/example.js';
+import { book, report } from './fixtures/example.js';
 
 describe('brokenRules', () => {
-  it('names root causes, what explains most first, and warnings and known failures after failures', () => {
+  it('puts first what explains most, then what has a cure, and warnings and known failures last', () => {
     expect(
-      brokenRules(report).map(({ check, grade, follows }) => [check, grade, follows.length]),
+      brokenRules(report, book).map(({ check, grade, follows }) => [check, grade, follows.length]),
     ).toEqual([
       ['handshake-refusal-after-upgrade', 'fail', 3],
-      ['messages-schema', 'fail', 0],
       ['rooms-survives-disconnect', 'fail', 0],
+      ['messages-schema', 'fail', 0],
       ['chat-order-per-sender', 'fail', 0],
       ['handshake-plain-get', 'warning', 0],
       ['limits-text-bytes', 'known', 0],
@@ -18,7 +18,7 @@ describe('brokenRules', () => {
 
   it('says which check received the frame that broke a rule', () => {
     expect(
-      brokenRules(report)
+      brokenRules(report, book)
         .map(({ seen_in }) => seen_in)
         .filter(Boolean),
     ).toEqual(['rooms-leave-on-disconnect']);
@@ -37,10 +37,10 @@ describe('brokenRules', () => {
           caused_by: all[(index + 1) % all.length]?.check ?? '',
         },
       }));
-    expect(brokenRules({ ...report, checks: circle })).toHaveLength(circle.length);
+    expect(brokenRules({ ...report, checks: circle }, book)).toHaveLength(circle.length);
     const orphan = circle
       .slice(0, 1)
       .map((each) => ({ ...each, failure: { ...each.failure, caused_by: 'nobody' } }));
-    expect(brokenRules({ ...report, checks: orphan })).toHaveLength(1);
+    expect(brokenRules({ ...report, checks: orphan }, book)).toHaveLength(1);
   });
 });

@@ -31,8 +31,11 @@ export interface Broken extends Pick<CheckResult, 'check' | 'rule' | 'level' | '
 
 const ORDER = { fail: 0, warning: 1, known: 2 };
 
-/** The broken rules of a run, root causes only: failures, warnings, known failures; what explains most comes first. */
-export function brokenRules(report: Report): Broken[] {
+/**
+ * The broken rules of a run, root causes only: failures, warnings, known failures.
+ * What explains most comes first, then what has a known cure, then the order of the spec.
+ */
+export function brokenRules(report: Report, { rules }: Pick<RuleBook, 'rules'>): Broken[] {
   const all = report.checks.flatMap((result) => broken(result, report));
   const byCheck = new Map(all.map((each) => [each.check, each]));
   const roots = all.filter((each) => {
@@ -41,8 +44,16 @@ export function brokenRules(report: Report): Broken[] {
     root.follows.push(each);
     return false;
   });
+  const places = new Map(Object.keys(rules).map((rule, index) => [rule, index]));
+  const place = ({ rule }: Broken) => places.get(rule) ?? places.size;
+  const cured = ({ failure }: Broken) => (failure.hint === undefined ? 1 : 0);
   return roots.sort(
-    (a, b) => ORDER[a.grade] - ORDER[b.grade] || b.follows.length - a.follows.length,
+    (a, b) =>
+      ORDER[a.grade] - ORDER[b.grade] ||
+      b.follows.length - a.follows.length ||
+      cured(a) - cured(b) ||
+      place(a) - place(b) ||
+      a.check.localeCompare(b.check),
   );
 }
 

@@ -21,7 +21,7 @@ const MARKS: Readonly<Record<Outcome, string>> = {
 
 /** A summary for a CI's job page, in GitHub's Markdown. */
 export function markdown(report: Report, book: RuleBook): string {
-  const broken = brokenRules(report);
+  const broken = brokenRules(report, book);
   const shown = broken.slice(0, MOST_FAILURES);
   return `${[
     `## ${report.exit_code === 0 ? '✅' : '❌'} ${plain(report.summary)}`,

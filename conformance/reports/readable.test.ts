@@ -26,6 +26,11 @@ describe('readable', () => {
     ]);
   });
 
+  it('takes it from a welcome, where the client is not called as its user is', () => {
+    const found = readable(failure('{"type":"welcome","data":{"user":"bob-6626a1"}}'));
+    expect(found.actual).toBe('it came from bob');
+  });
+
   it('leaves everything where there is none', () => {
     const given = failure('{"from":"ann-the-first-of-many"}', '{"from":"ann"}');
     expect(readable(given)).toBe(given);

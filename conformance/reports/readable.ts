@@ -18,13 +18,15 @@ export function readable(failure: Failure): Failure {
   };
 }
 
-// A client's label is the beginning of its user: what a quoted name adds to it is the suffix.
+// A client's label is the beginning of its user: what a quoted name adds to it is the suffix. A client that was only
+// opened is not called as its user is; its welcome says the whole name.
 function suffixOf({ timeline }: Failure): string | undefined {
-  for (const peer of peers(timeline)) {
+  const labels = peers(timeline).map((label) => label.replace(/[^\w.]/g, '.'));
+  const named = new RegExp(`"(?:${labels.join('|')})(-[0-9a-z]{5,12})"`);
+  const welcomed = /^{"type":"welcome".*"user":"[A-Za-z]\w*(-[0-9a-f]{4}[0-9a-z]{1,4})"/;
+  for (const pattern of [named, welcomed]) {
     for (const { text } of timeline) {
-      const at = text.indexOf(`"${peer}-`);
-      const [, suffix] =
-        at < 0 ? [] : (/^(-[0-9a-z]{5,12})"/.exec(text.slice(at + 1 + peer.length)) ?? []);
+      const suffix = pattern.exec(text)?.[1];
       if (suffix !== undefined) return suffix;
     }
   }

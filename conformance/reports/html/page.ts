@@ -81,7 +81,7 @@ function facts({ target, started_at, duration_ms, seed }: Report): Html {
 }
 
 function brokenSections(report: Report, book: RuleBook): Html {
-  const all = brokenRules(report);
+  const all = brokenRules(report, book);
   const titles = { fail: 'What is broken', warning: 'Warnings', known: 'Known failures' } as const;
   return html`${(Object.keys(titles) as (keyof typeof titles)[]).map((grade) => {
     const found = all.filter((each) => each.grade === grade);

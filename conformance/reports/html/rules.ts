@@ -66,7 +66,7 @@ ${checks.length > 1 && html`<ul class="variants">${checks.map((each) => html`<li
 }
 
 function rowsOf(report: Report, book: RuleBook): Row[] {
-  const roots = brokenRules(report);
+  const roots = brokenRules(report, book);
   const all = roots.flatMap((root) => [
     root,
     ...root.follows.map((each) => ({ ...root, rule: each.rule })),
@@ -78,7 +78,8 @@ function rowsOf(report: Report, book: RuleBook): Row[] {
 
     ...report.not_exercised.map(({ rule }) => rule),
   ]);
-  return [...rules].map((rule) => {
+  const order = Object.keys(book.rules).filter((rule) => rules.has(rule));
+  return [...new Set([...order, ...rules])].map((rule) => {
     const checks = byRule.get(rule) ?? [];
     const stated = checks[0] ?? book.rules[rule];
     const reason = report.not_exercised.find((each) => each.rule === rule)?.reason;

@@ -2,10 +2,12 @@ import { brokenRules, undecided } from '../broken.js';
 import { counted, type Outcome } from '../outcome.js';
 import type { CheckResult, Report } from '../report.js';
 import { count, duration, pad, visible, wrap } from '../text.js';
-import { failure } from './failure.js';
+import { failure, failureInBrief } from './failure.js';
 import type { Style } from './style.js';
 
 const SLOWEST = 10;
+// More than this nobody reads in a terminal.
+const IN_FULL = 12;
 
 /** All that follows the progress: failures first, then what stayed undecided, totals last. */
 export function closing(report: Report, style: Style, profile: boolean): string[] {
@@ -13,7 +15,7 @@ export function closing(report: Report, style: Style, profile: boolean): string[
   const verdict = report.exit_code === 0 ? colors.green : colors.red;
   return [
     '',
-    ...brokenRules(report).flatMap((each) => failure(each, style)),
+    ...broken(report, style),
     ...reasons('undecided', undecided(report), style),
     ...reasons('not exercised', notExercised(report), style),
     ...(profile ? whereTheTimeWent(report, style) : []),
@@ -26,6 +28,18 @@ export function closing(report: Report, style: Style, profile: boolean): string[
 /** The plain line that any CI can read; what was not decided is in none of its numbers. */
 function totalsLine({ totals }: Report): string {
   return `${totals.pass} passed, ${totals.fail} failed, ${totals.not_exercised} skipped`;
+}
+
+function broken(report: Report, style: Style): string[] {
+  const all = brokenRules(report, style.book);
+  const rest = all.slice(IN_FULL);
+  const note = `${count(rest.length, 'more root cause')}, in brief; the HTML and JSON reports have them in full, as has --only <id>`;
+  return [
+    ...all.slice(0, IN_FULL).flatMap((each) => failure(each, style)),
+    ...(rest.length === 0 ? [] : wrap(note, style.width).map((line) => style.colors.bold(line))),
+    ...rest.flatMap((each) => failureInBrief(each, style)),
+    ...(rest.length === 0 ? [] : ['']),
+  ];
 }
 
 function apart({ totals, duration_ms }: Report, { colors, width }: Style): string[] {

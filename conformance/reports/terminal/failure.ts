@@ -1,6 +1,6 @@
 import type { Broken } from '../broken.js';
 import { scriptLines } from '../script.js';
-import { count, pad, shorten, visible, visibleLines, wrap } from '../text.js';
+import { clip, count, pad, shorten, visible, visibleLines, wrap } from '../text.js';
 import type { Style } from './style.js';
 import { timeline } from './timeline.js';
 
@@ -38,6 +38,21 @@ export function failure(broken: Broken, style: Style): string[] {
 // Unbroken, however long: a command that was wrapped cannot be copied.
 function again(command: string | undefined, { colors }: Style): string[] {
   return command === undefined ? [] : ['', `  ${colors.dim('again')} ${visible(command)}`];
+}
+
+/** One broken rule in a line or two, for the many that come after the first. */
+export function failureInBrief(
+  { grade, check, failure: { actual } }: Broken,
+  style: Style,
+): string[] {
+  const paint = { fail: style.colors.red, warning: style.colors.yellow, known: style.colors.dim }[
+    grade
+  ];
+  const said = clip(visible(actual), 2 * style.width);
+  return [
+    `${paint(TITLES[grade])} ${style.colors.bold(visible(check))}`,
+    ...wrap(said, style.width - 2).map((line) => `  ${line}`),
+  ];
 }
 
 function field(
