@@ -16,6 +16,16 @@ export async function closed(
   reason: string | RegExp,
 ): Promise<Peer> {
   const peer = await t.open({ subprotocols: ['parlor.v1'], ...options });
+  const wanted = `the connection is closed with ${code} ${reason}`;
+  await peer.until(
+    () => peer.closed ?? (peer.welcomed ? true : undefined),
+    () => ({ expected: wanted, actual: 'it stays open, without a welcome' }),
+    { outlivesClose: true },
+  );
+  t.assert(!peer.welcomed, {
+    expected: wanted,
+    actual: `it is welcomed as ${peer.welcomed ? peer.welcome.data.user : ''}`,
+  });
   await peer.closes(code, reason);
   return peer;
 }
