@@ -16,18 +16,21 @@ function means(selector: string, { id, rule, chapter }: Selectable): boolean {
 /**
  * Those of `all` that at least one selector means.
  *
+ * @param known what a selector may mean besides, such as rules that have no check
  * @throws UsageError for a selector that means nothing, with what was probably meant
  */
 export function select<T extends Selectable>(
   all: readonly T[],
   selectors: readonly string[],
   from: string,
+  known: readonly Selectable[] = [],
 ): T[] {
   for (const selector of selectors) {
-    if (all.some((each) => means(selector, each))) continue;
-    const known = all.flatMap(({ id, rule, chapter }) => [chapter, rule, id]);
+    if ([...all, ...known].some((each) => means(selector, each))) continue;
+    const names = [...all, ...known].flatMap(({ id, rule, chapter }) => [chapter, rule, id]);
+    const hint = didYouMean(selector, names) || '; parlor list names them all';
     throw new UsageError(
-      `${from}: no chapter, rule or prefix of rules is called '${selector}'${didYouMean(selector, known) || '; parlor list names them all'}`,
+      `${from}: no chapter, rule or prefix of rules is called '${selector}'${hint}`,
     );
   }
   return all.filter((each) => selectors.some((selector) => means(selector, each)));

@@ -20,14 +20,23 @@ export function selected(
     rule: check.rule,
     check,
   }));
-  const wanted = only ? select(all, only, '--only') : all;
-  const unwanted = new Set(select(all, skip, '--skip'));
+  const rules = Object.entries(requirements).map(([id, { chapter }]) => ({
+    id,
+    rule: id,
+    chapter,
+  }));
+  const wanted = only ? select(all, only, '--only', rules) : all;
+  const unwanted = new Set(select(all, skip, '--skip', rules));
   for (const name of profile ?? []) knownProfile(name, '--profile');
   const left = wanted
     .filter((each) => !unwanted.has(each))
     .filter((each) => !profile || profile.includes(each.profile))
     .filter((_, index) => !shard || index % shard.count === shard.index - 1);
-  if (left.length === 0) throw new UsageError('the selection leaves no check to run');
+  if (left.length === 0) {
+    throw new UsageError(
+      'the selection leaves no check to run; parlor list says which rules have checks',
+    );
+  }
   return left.map(({ check }) => check);
 }
 

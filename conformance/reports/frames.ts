@@ -41,7 +41,9 @@ export function excerpt(
 // `GET /ws?x=1` of a request, `101 Switching Protocols` of a response.
 function startLine(text: string): string {
   const [line = ''] = text.split(/\r?\n/, 1);
-  return visible(line.replace(/ HTTP\/1\.[01]$/, '').replace(/^HTTP(\/1\.[01])? (?=\d)/, ''));
+  // What was redacted need not be said in so many letters.
+  const short = line.replaceAll('=[redacted]', '=…');
+  return visible(short.replace(/ HTTP\/1\.[01]$/, '').replace(/^HTTP(\/1\.[01])? (?=\d)/, ''));
 }
 
 // The members that tell one message from another, in the order in which they are read.

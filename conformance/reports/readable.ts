@@ -23,7 +23,7 @@ export function readable(failure: Failure): Failure {
 function suffixOf({ timeline }: Failure): string | undefined {
   const labels = peers(timeline).map((label) => label.replace(/[^\w.]/g, '.'));
   const named = new RegExp(`"(?:${labels.join('|')})(-[0-9a-z]{5,12})"`);
-  const welcomed = /^{"type":"welcome".*"user":"[A-Za-z]\w*(-[0-9a-f]{4}[0-9a-z]{1,4})"/;
+  const welcomed = /^{"type":\s*"welcome".*"user":\s*"[A-Za-z]\w*(-[0-9a-f]{4}[0-9a-z]{1,4})"/;
   for (const pattern of [named, welcomed]) {
     for (const { text } of timeline) {
       const suffix = pattern.exec(text)?.[1];
