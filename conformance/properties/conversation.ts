@@ -67,10 +67,7 @@ export class Conversation {
 
   /** Adds an entry to the trace. */
   record(entry: Entry extends infer E ? (E extends Entry ? Omit<E, 'at'> : never) : never): void {
-    const stalled = this.network.stalled();
-    const at = this.network.now() - this.#start;
-    if (stalled > 0) this.trace.entries.push({ kind: 'stall', at, ms: stalled });
-    this.trace.entries.push({ ...entry, at } as Entry);
+    this.trace.entries.push({ ...entry, at: this.network.now() - this.#start } as Entry);
   }
 
   /** Opens a connection for a client that has none; false when the announced limit is reached. */
@@ -98,6 +95,7 @@ export class Conversation {
         this.#remember(participant, live, message);
         this.#progress();
       },
+      requested: (id) => live.pending.flatMap((each) => (each.id === id ? [each.type] : [])),
       malformed: (rule, expected, actual) =>
         this.record({ kind: 'malformed', connection, rule, expected, actual }),
       closed: (code, reason) => {

@@ -31,15 +31,17 @@ export async function converse(
     if (!(error instanceof Stuck)) throw error;
     why = error.why;
   }
-  if (why !== 'noise' && why !== 'lost') why = await settle(talk);
+  const settlement =
+    why === 'noise' || why === 'lost' ? { judgement: judge(talk.trace), why } : await settle(talk);
   for (const live of talk.lives) {
     live.over = true;
-    live.line?.close();
+    live.line?.drop();
   }
+  const { judgement } = settlement;
   return {
     trace: talk.trace,
-    judgement: judge(talk.trace),
-    inconclusive: why === 'silence' ? undefined : why,
+    judgement,
+    inconclusive: settlement.why === 'silence' ? undefined : settlement.why,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Expiry } from '#conformance/harness/watchdog.js';
 import { type Conversation, Stuck } from './conversation.js';
-import { judge } from './judge/judge.js';
+import { type Judgement, judge } from './judge/judge.js';
 import { read } from './operations.js';
 import type { Live } from './participant.js';
 
@@ -70,31 +70,40 @@ function ask(talk: Conversation, live: Live, type: 'join' | 'members', room: str
   if (talk.budget.left(live, type) > 0) talk.send(live, { type, room, id: talk.fresh(), data: {} });
 }
 
+/** What became of the waiting for what is owed. */
+export interface Settlement {
+  judgement: Judgement;
+  /** Why the wait was given up; undefined when nothing was owed. */
+  why: Expiry | undefined;
+}
+
 /**
  * Waits for what is owed by the trace so far. When the watchdog's patience is spent without anything new, the trace
  * says so: it has settled.
- *
- * @returns why the wait was given up, or undefined when nothing is owed
  */
-export async function settle(talk: Conversation): Promise<Expiry | undefined> {
+export async function settle(talk: Conversation): Promise<Settlement> {
   for (let round = 0; ; round += 1) {
-    const { causes } = judge(talk.trace, true);
+    const judgement = judge(talk.trace, true);
+    const { causes } = judgement;
+    if (causes.length === 0 && !haunted(talk)) return { judgement, why: undefined };
     // A violation that no patience can mend needs none.
-    if (causes.some((each) => !each.absence)) return undefined;
-    if (causes.length === 0 && !haunted(talk)) return undefined;
+    if (causes.some((each) => !each.absence))
+      return { judgement: judge(talk.trace), why: undefined };
     const why = await progress(talk, round < EAGER_ROUNDS);
-    if (why !== 'silence') {
-      if (why) return why;
-      continue;
-    }
-    talk.record({ kind: 'settled' });
-    if (!haunted(talk)) return why;
-    // Whoever is listed after all this time is surely listed wrongly.
-    await progress(talk, true);
-    const last = await progress(talk, false);
-    if (last === 'silence') talk.record({ kind: 'settled' });
-    return last;
+    if (why === undefined) continue;
+    const last = why === 'silence' ? await spent(talk) : why;
+    return { judgement: judge(talk.trace), why: last };
   }
+}
+
+/** Records that all patience was spent, and lets whoever is still listed show that it is surely wrong. */
+async function spent(talk: Conversation): Promise<Expiry> {
+  talk.record({ kind: 'settled' });
+  if (!haunted(talk)) return 'silence';
+  await progress(talk, true);
+  const why = await progress(talk, false);
+  if (why === 'silence') talk.record({ kind: 'settled' });
+  return why ?? 'silence';
 }
 
 /** Asks again, or waits for anything at all; undefined when something came. */

@@ -18,6 +18,8 @@ export interface Hear {
   message(message: Message): void;
   /** Something broke a rule by itself; the message it was, if any, follows. */
   malformed(rule: RuleId, expected: string, actual: string): void;
+  /** The types of the requests under way with this `id`. */
+  requested(id: string | undefined): string[];
   /** It is over; 1006 when no Close frame came. */
   closed(code: number, reason: string): void;
 }
@@ -35,6 +37,8 @@ export interface Line {
   cut(text: string): void;
   pause(): void;
   read(): void;
+  /** Ends the connection without a look back: the conversation is over. */
+  drop(): void;
 }
 
 /** The way to the server: sockets, or a model of one. */
@@ -46,6 +50,4 @@ export interface Network {
   patience(spent: (why: Expiry) => void): () => void;
   /** A turn of the event loop, in which messages may go and come. */
   turn(): Promise<void>;
-  /** Milliseconds that our own process stood still since the last call, if it was noticeable. */
-  stalled(): number;
 }

@@ -69,14 +69,6 @@ export interface Closed extends Recorded {
   reason: string;
 }
 
-/** The runner's own process stood still, so that Pings may have waited for their answer. */
-export interface Stalled {
-  kind: 'stall';
-  at: number;
-  /** For how long, in milliseconds. */
-  ms: number;
-}
-
 /**
  * The full patience of the watchdog has passed since the last entry, with the target serving other connections:
  * whatever the entries before have caused has had its time to show.
@@ -87,7 +79,7 @@ export interface Settled {
 }
 
 /** One line of a trace. */
-export type Entry = Opened | Sent | Received | Malformed | Ending | Closed | Stalled | Settled;
+export type Entry = Opened | Sent | Received | Malformed | Ending | Closed | Settled;
 
 /** What the judge has to know besides the entries. */
 export interface Announced {

@@ -105,7 +105,7 @@ export class Facts {
 
   #read(): void {
     this.trace.entries.forEach((entry, n) => {
-      if (entry.kind === 'settled' || entry.kind === 'stall' || entry.kind === 'malformed') return;
+      if (entry.kind === 'settled' || entry.kind === 'malformed') return;
       if (entry.kind === 'open') {
         const { client, user, broadcaster, at } = entry;
         this.connections[entry.connection] = {

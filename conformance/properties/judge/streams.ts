@@ -66,7 +66,10 @@ function leak(
         `the ack of the join before any event of ${facts.name(room)}`,
         [pending.n, pending.reply?.n ?? -1],
       ]
-    : leave && rooms.of(connection.user, room).some((each) => each.connection === connection)
+    : leave &&
+        rooms
+          .of(connection.user, room)
+          .some((each) => each.connection === connection && each.join.n < leave.n)
       ? [
           'rooms-leave-stops-events',
           `no event of ${facts.name(room)} after the ack of leave`,
@@ -105,6 +108,8 @@ class Stream {
   #began = false;
   /** After a gap without an end: it covers all that is missing until the next event. */
   #open = false;
+  #owed = 0;
+  #crossed = false;
   #replay: { next: number; left: number; ack: Received } | undefined;
 
   constructor(facts: Facts, stay: Stay, events: Events, findings: Findings) {
@@ -124,7 +129,10 @@ class Stream {
     const { recovered, replayed } = received.message.data;
     const since = (join.message.data['since'] as { seq?: number } | undefined)?.seq ?? 0;
     if (recovered !== true || typeof replayed !== 'number') return;
-    this.#replay = { next: since + 1, left: replayed, ack: received };
+    // Of two replays at once only the number of events is sure.
+    this.#crossed = (this.#replay?.left ?? 0) > 0;
+    this.#owed += replayed;
+    this.#replay = { next: since + 1, left: replayed + (this.#replay?.left ?? 0), ack: received };
     if (first) this.#at = Math.max(this.#stay.base, since + replayed);
     else {
       // What was on its way to a member may come as a replay, live, or both.
@@ -144,7 +152,7 @@ class Stream {
       this.#replayed(received, message.seq);
       return;
     }
-    if (this.#replay && this.#replay.left > 0) {
+    if (this.#replay && this.#replay.left > 0 && !this.#crossed) {
       this.#tell(
         'resume-replay-before-live',
         `the ${this.#replay.left} replayed events that are still owed before any live one`,
@@ -216,7 +224,7 @@ class Stream {
       return;
     }
     this.#findings.saw('resume-missed-events-replayed');
-    if (seq !== replay.next)
+    if (seq !== replay.next && !this.#crossed)
       this.#tell(
         'resume-missed-events-replayed',
         `the replay of seq ${replay.next} next`,
@@ -225,6 +233,7 @@ class Stream {
       );
     replay.next = seq + 1;
     replay.left -= 1;
+    this.#owed -= 1;
   }
 
   #gap({ message }: Received): void {
@@ -247,11 +256,11 @@ class Stream {
     )
       return;
     const replay = this.#replay;
-    if (replay && replay.left > 0)
+    if (replay && this.#owed > 0)
       this.#tell(
         'resume-ack-counts-replay',
         `${replay.ack.message.data.replayed} replayed events, as the ack of join says`,
-        `${replay.left} of them never`,
+        `${this.#owed} of what was announced never`,
         [replay.ack.n],
         true,
       );

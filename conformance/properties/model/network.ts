@@ -45,10 +45,6 @@ export class Simulation implements Network {
     return this.#clock;
   }
 
-  stalled(): number {
-    return 0;
-  }
-
   async turn(): Promise<void> {
     for (let steps = Math.floor(this.#random() * 4); steps > 0; steps -= 1) this.#step();
   }
@@ -101,6 +97,7 @@ export class Simulation implements Network {
       read: () => {
         wire.paused = false;
       },
+      drop: end,
     };
   }
 

@@ -1,0 +1,127 @@
+import type { Unit } from '#conformance/harness/assembler.js';
+import { judge } from '#conformance/harness/faults.js';
+import { encodeFrame, opcodes } from '#conformance/harness/frames.js';
+import { isMessage, parseBinary, parseText } from '#conformance/harness/message.js';
+import type { Minter } from '#conformance/harness/tokens.js';
+import type { Expiry } from '#conformance/harness/watchdog.js';
+import { Wire } from '#conformance/harness/wire.js';
+import type { Hear, Identity, Line, Network } from './network.js';
+
+/** What is needed to talk to a real server. */
+export interface Endpoint {
+  /** Addresses of the server's instances. */
+  urls: readonly string[];
+  minter: Minter;
+  /** The announced features. */
+  features: readonly string[];
+  /** Watches a wait; see the harness's watchdog. */
+  watch(expire: (why: Expiry) => void): () => void;
+}
+
+/** How long a server may take to end a connection that the conversation no longer needs. */
+const FAREWELL_MS = 1_000;
+
+/** The way to a real server, over sockets. */
+export class Sockets implements Network {
+  readonly #endpoint: Endpoint;
+  readonly #urls: URL[];
+
+  constructor(endpoint: Endpoint) {
+    this.#endpoint = endpoint;
+    this.#urls = endpoint.urls.map((each) => new URL(each));
+  }
+
+  now(): number {
+    return performance.now();
+  }
+
+  turn(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve));
+  }
+
+  patience(spent: (why: Expiry) => void): () => void {
+    return this.#endpoint.watch(spent);
+  }
+
+  open({ user, broadcaster, instance }: Identity, hear: Hear): Line {
+    const url = this.#urls[instance % this.#urls.length] as URL;
+    const claims = broadcaster ? { scope: 'parlor:broadcast' } : {};
+    const corked: Buffer[] = [];
+    let open = true;
+    const wire: Wire = new Wire(
+      url,
+      { query: [['token', this.#endpoint.minter.mint(user, claims)]], subprotocols: ['parlor.v1'] },
+      {
+        response: ({ status, faults }) => {
+          for (const { rule, text } of faults)
+            hear.malformed(rule, 'an answer as RFC 6455 has it', text);
+          if (status === 101) hear.opened();
+        },
+        frame: ({ faults }) => {
+          for (const text of faults)
+            hear.malformed('transport-server-frames-well-formed', 'a well-formed frame', text);
+        },
+        unit: (unit) => this.#unit(unit, wire, hear),
+        close: ({ code, reason, by }) => {
+          open = false;
+          if (by !== 'runner') hear.closed(code, reason);
+        },
+        end: () => {},
+        fault: (text) =>
+          hear.malformed('transport-server-frames-well-formed', 'a well-formed frame', text),
+      },
+    );
+    const flush = () => {
+      if (corked.length > 0)
+        wire.write(corked.length === 1 ? (corked[0] as Buffer) : Buffer.concat(corked));
+      corked.length = 0;
+    };
+    return {
+      text: (text) => corked.push(encodeFrame({ opcode: opcodes.text, payload: text })),
+      binary: (bytes) => corked.push(encodeFrame({ opcode: opcodes.binary, payload: bytes })),
+      flush,
+      close: () => wire.close(1000),
+      kill: () => wire.reset(),
+      cut: (text) => {
+        const frame = encodeFrame({ opcode: opcodes.text, payload: text });
+        wire.write(frame.subarray(0, frame.length >> 1));
+        setImmediate(() => wire.reset());
+      },
+      pause: () => wire.pause(),
+      read: () => wire.resume(),
+      drop: () => {
+        if (open) wire.close(1000);
+        // The server ends TCP first, so that no address of ours waits for late segments.
+        setTimeout(() => wire.reset(), FAREWELL_MS).unref();
+      },
+    };
+  }
+
+  #unit(unit: Unit, wire: Wire, hear: Hear): void {
+    if (unit.kind === 'ping') wire.send({ opcode: opcodes.pong, payload: unit.payload });
+    else if (unit.kind === 'close')
+      wire.send({ opcode: opcodes.close, payload: unit.code === 1005 ? '' : codeBytes(unit.code) });
+    else if (unit.kind === 'text' || unit.kind === 'binary') {
+      const binary = unit.kind === 'binary';
+      const message = binary ? parseBinary(unit.payload) : parseText(unit.payload);
+      if (!isMessage(message)) {
+        hear.malformed('messages-json-object', 'exactly one I-JSON object', message.fault);
+        return;
+      }
+      const requested = message.ref === undefined ? [] : hear.requested(message.ref);
+      for (const { rule, expected, actual } of judge(message, {
+        features: this.#endpoint.features,
+        binary,
+        requested,
+      }))
+        hear.malformed(rule, expected, actual);
+      hear.message(message);
+    }
+  }
+}
+
+function codeBytes(code: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16BE(code);
+  return bytes;
+}
