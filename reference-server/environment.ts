@@ -18,6 +18,8 @@ export interface Settings {
   readonly port: number;
   /** The broker that instances share; null: this process alone. */
   readonly redisUrl: string | null;
+  /** The announced time from an instance's death to the `leave` of its users, in milliseconds. */
+  readonly presenceTtlMs: number;
   /** Where the log goes: `stdout`, `stderr`, `off` or a file. */
   readonly log: string;
   /** Set when no key was configured: the secret of development. */
@@ -69,6 +71,18 @@ function defined<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K],
   return Object.fromEntries(
     Object.entries(members).filter(([, value]) => value !== undefined),
   ) as never;
+}
+
+const REDIS = /^(rediss?:\/\/[^,]+|redis\+cluster:\/\/.+)$/;
+
+function redisUrl(env: Environment): string | null {
+  const value = read(env, 'PARLOR_REDIS_URL');
+  if (value === undefined || REDIS.test(value)) return value ?? null;
+  return fail(
+    'PARLOR_REDIS_URL',
+    'redis://…, rediss://… or redis+cluster://host:port,…',
+    value.replace(/\/\/.*@/, '//…@'),
+  );
 }
 
 function tokens(env: Environment, secret: string | null) {
@@ -148,7 +162,8 @@ export function readEnvironment(env: Environment): Settings {
   return {
     host: read(env, 'HOST') ?? '127.0.0.1',
     port,
-    redisUrl: url(env, 'PARLOR_REDIS_URL')?.href ?? null,
+    redisUrl: redisUrl(env),
+    presenceTtlMs: number(env, 'PARLOR_PRESENCE_TTL_MS', 1_000) ?? 30_000,
     log: read(env, 'PARLOR_LOG') ?? 'stdout',
     developmentSecret: secret,
     openLogin: secret !== null || onOff(env, 'PARLOR_LOGIN'),

@@ -223,6 +223,12 @@ export const contract = [
     meaning: "this instance's name in a cluster",
   },
   {
+    name: 'PARLOR_PRESENCE_TTL_MS',
+    type: 'milliseconds',
+    default: null,
+    meaning: '`presence_ttl_ms`, for an instance of a cluster',
+  },
+  {
     name: 'PARLOR_DEFLATE',
     type: 'string',
     default: 'on',

@@ -1,0 +1,70 @@
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { scripts } from './redis-scripts.js';
+
+/** One connection, or one to each node of a cluster. */
+export type Client = Redis | Cluster;
+
+const RETRY = { leastMs: 50, mostMs: 1_000 };
+const CLUSTER = 'redis+cluster:';
+
+/** Whether a URL names the nodes of a Redis Cluster. */
+export function isCluster(url: string): boolean {
+  return url.startsWith(CLUSTER);
+}
+
+/** A client that never queues: what cannot be sent now fails now. */
+export function createClient(url: string, deadlineMs: number): Client {
+  return isCluster(url) ? cluster(url, deadlineMs) : single(url, deadlineMs);
+}
+
+function options(deadlineMs: number) {
+  return {
+    connectTimeout: deadlineMs,
+    // For the handshake alone: all else has the deadlines of the link, which know of a busy loop.
+    commandTimeout: 2 * deadlineMs,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    maxRetriesPerRequest: 0,
+    keepAlive: 5_000,
+    disableClientInfo: true,
+  } satisfies RedisOptions;
+}
+
+function backoff(attempt: number): number {
+  const delay = Math.min(RETRY.mostMs, RETRY.leastMs * 2 ** Math.min(attempt, 5));
+  return delay * (0.75 + Math.random() / 2);
+}
+
+function single(url: string, deadlineMs: number): Redis {
+  return new Redis(url, {
+    ...options(deadlineMs),
+    scripts: { ...scripts },
+    enableOfflineQueue: false,
+    lazyConnect: true,
+    retryStrategy: backoff,
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+  });
+}
+
+function cluster(url: string, deadlineMs: number): Cluster {
+  const [, auth = '', nodes = ''] = /^redis\+cluster:\/\/(?:([^@]*)@)?([^/]*)/.exec(url) ?? [];
+  const [username = '', password = ''] = auth.split(':').map(decodeURIComponent);
+  return new Cluster(
+    nodes.split(',').map((it) => `redis://${it}`),
+    {
+      scripts: { ...scripts },
+      enableOfflineQueue: false,
+      lazyConnect: true,
+      shardedSubscribers: true,
+      clusterRetryStrategy: backoff,
+      clusterNodeRetryStrategy: backoff,
+      retryDelayOnFailover: 50,
+      maxRedirections: 4,
+      redisOptions: {
+        ...options(deadlineMs),
+        ...(password ? { password } : {}),
+        ...(username ? { username } : {}),
+      },
+    },
+  );
+}
