@@ -4,6 +4,7 @@ import { type Instant, timestamp } from './clock.js';
 import { binaryFrame, type Frame, textFrame } from './frames.js';
 import type { Config } from './options.js';
 import type { Core, Effect, Outgoing, Request, Step } from './state.js';
+import { isSubject } from './tokens.js';
 
 /** The types that clients may send, each with the profiles that have it. */
 const clientTypes = new Map<string, readonly string[]>(
@@ -143,6 +144,11 @@ export const messages: MessagesParts = {
       room === undefined ? { type, data: judged } : { type, room, data: judged },
     );
     if (fault) return fault;
+    if (type === 'direct' && !isSubject(data['to']))
+      return {
+        path: '/data/to',
+        message: 'must be a user: 1 to 255 bytes without control characters',
+      };
     const limit = config.limits.max_text_bytes;
     return typeof data['text'] !== 'string' || parts.limits.textBytes(data['text']) <= limit
       ? null

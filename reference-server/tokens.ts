@@ -86,7 +86,7 @@ function remoteKeys(url: URL): Resolver {
 }
 
 // Whoever writes a token may not also choose the key, or the rules, by which it is judged.
-const forbidden = ['jwk', 'jku', 'x5u', 'x5c', 'crit', 'b64'];
+const forbidden = ['jwk', 'jku', 'x5u', 'x5c', 'crit'];
 
 /** The decisions about one token. */
 export interface TokensParts {
@@ -115,7 +115,8 @@ const isTime = (value: unknown): value is number =>
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
-const isSubject = (value: unknown) =>
+/** Whether a value can be a user: 1 to 255 bytes of well-formed text without control characters. */
+export const isSubject = (value: unknown) =>
   typeof value === 'string' &&
   value !== '' &&
   Buffer.byteLength(value) <= 255 &&
@@ -132,6 +133,7 @@ export const tokens: TokensParts = {
   header: (header, config) =>
     typeof header['alg'] === 'string' &&
     config.algorithms.includes(header['alg']) &&
+    (header['b64'] ?? true) === true &&
     !forbidden.some((name) => Object.hasOwn(header, name)),
 
   signature: (token, _config, verify) => verify(token),

@@ -1,5 +1,7 @@
 import type { Check } from '#conformance/harness/check.js';
+import { broadcast } from './broadcast.js';
 import { chat } from './chat.js';
+import { direct } from './direct.js';
 import { errors } from './errors.js';
 import { handshake } from './handshake.js';
 import { limits } from './limits.js';
@@ -7,6 +9,8 @@ import { messages } from './messages.js';
 import { operations } from './operations.js';
 import { rates } from './rates.js';
 import { rooms } from './rooms.js';
+import { transport } from './transport.js';
+import { typing } from './typing.js';
 
 /** Every check, chapter by chapter. */
 export const checks: readonly Check[] = [
@@ -18,4 +22,8 @@ export const checks: readonly Check[] = [
   ...rates,
   ...messages,
   ...errors,
+  ...transport,
+  ...typing,
+  ...direct,
+  ...broadcast,
 ];

@@ -1,3 +1,6 @@
+import { broadcast } from './broadcast.js';
+import { chat } from './chat.js';
+import { direct } from './direct.js';
 import { errors } from './errors.js';
 import { handshake } from './handshake.js';
 import { limits } from './limits.js';
@@ -5,13 +8,18 @@ import { messages } from './messages.js';
 import type { Mutant } from './mutant.js';
 import { rates } from './rates.js';
 import { rooms } from './rooms.js';
+import { typing } from './typing.js';
 
 /** Every faulty server, chapter by chapter. */
 export const mutants: readonly Mutant[] = [
   ...handshake,
   ...limits,
   ...rooms,
+  ...chat,
   ...rates,
   ...messages,
   ...errors,
+  ...typing,
+  ...direct,
+  ...broadcast,
 ];

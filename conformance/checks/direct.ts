@@ -1,0 +1,132 @@
+import { check } from '#conformance/harness/check.js';
+import type { Peer } from '#conformance/harness/peer.js';
+import type { Stage } from '#conformance/harness/stage.js';
+
+async function trio(t: Stage): Promise<[Peer, Peer, Peer]> {
+  return [await t.connect('ann'), await t.connect('bob'), await t.connect('eve')];
+}
+
+const tell = (peer: Peer, to: unknown, text: string) => peer.request('direct', { to, text });
+
+/** The checks of spec/direct.md. */
+export const direct = [
+  check('direct-delivered-to-each-connection', async (t) => {
+    const ann = await t.connect('ann');
+    const tabs = [await t.connect('bob'), await t.connect('bob')];
+    await ann.acked('direct', { to: tabs[0]?.user, text: 'psst', meta: { a: 1 } });
+    await ann.acked('direct', { to: tabs[0]?.user, text: 'the end' });
+    for (const tab of tabs) {
+      const event = await tab.receives('direct', { data: { text: 'psst' } });
+      t.equal(
+        [event.from, event.data['to'], event.data.meta],
+        [ann.user, tab.user, { a: 1 }],
+        '`from`, `to` and `meta` of the event',
+      );
+      await tab.receives('direct', { data: { text: 'the end' } });
+      t.equal(
+        tab.received('direct').length,
+        2,
+        'the number of events that two direct messages cause on each connection',
+      );
+    }
+  }),
+
+  check('direct-reaches-nobody-else', async (t) => {
+    const [ann, bob, eve] = await trio(t);
+    const tab = await t.connect('ann');
+    const near = [await t.connect('bobby'), await t.connect('BOB')];
+    await ann.acked('direct', { to: bob.user, text: 'psst' });
+    await bob.receives('direct');
+    // A message from the same sender, sent afterwards: what was under way before it has arrived.
+    for (const other of [eve, tab, ...near]) {
+      if (other.user === bob.user) continue;
+      await ann.acked('direct', { to: other.user, text: 'for you' });
+      await other.receives('direct', { data: { text: 'for you' } });
+      await other.hearsNothing({ except: other === tab || other === ann ? ['direct'] : [] });
+      t.equal(
+        other.received('direct', { data: { text: 'psst' } }).length,
+        0,
+        `the number of copies that ${other.label} received`,
+      );
+    }
+  }),
+
+  check('direct-ack-carries-event-id', async (t) => {
+    const [ann, bob] = await trio(t);
+    const ack = await ann.acked('direct', { to: bob.user, text: 'psst' });
+    t.equal(
+      (await bob.receives('direct')).id,
+      ack.data.id,
+      '`id` of the event, compared with `data.id` of the ack,',
+    );
+  }),
+
+  check('direct-offline-recipient-unavailable', async (t) => {
+    const [ann, bob] = await trio(t);
+    bob.close(1000);
+    await bob.ends();
+    // The server may still be at it when the closing handshake is over.
+    const gone = async () => {
+      for (;;) {
+        const reply = await tell(ann, bob.user, 'anybody there?');
+        if (reply.type === 'error' || ann.received('ack').length >= t.rate('messages').limit - 1)
+          return reply;
+        await t.pause(50);
+      }
+    };
+    await ann.refuses('recipient_unavailable', gone);
+  }),
+
+  check('direct-unknown-and-offline-alike', async (t) => {
+    const [ann, bob] = await trio(t);
+    bob.close(1000);
+    await bob.ends();
+    await t.pause(100);
+    const offline = await ann.refuses('recipient_unavailable', () => tell(ann, bob.user, 'x'));
+    const unknown = await ann.refuses('recipient_unavailable', () =>
+      tell(ann, t.user('nobody-ever'), 'x'),
+    );
+    const { ref: _, timestamp: __, ...one } = offline;
+    const { ref: ___, timestamp: ____, ...other } = unknown;
+    t.equal(
+      other,
+      one,
+      'the error for an unknown user, compared with that for one who is offline,',
+    );
+  }),
+
+  check('direct-to-oneself-delivered', async (t) => {
+    const tabs = [await t.connect('ann'), await t.connect('ann')];
+    await tabs[0]?.acked('direct', { to: tabs[0].user, text: 'milk' });
+    for (const tab of tabs) await tab.receives('direct', { data: { text: 'milk' } });
+  }),
+
+  check('direct-order-kept', async (t) => {
+    const [ann, bob] = await trio(t);
+    const count = Math.min(t.rate('messages').limit, 50);
+    for (let i = 0; i < count; i += 1) ann.send('direct', { to: bob.user, text: `${i}` });
+    await bob.receives('direct', { data: { text: `${count - 1}` } });
+    t.equal(
+      bob.received('direct').map(({ data }) => data.text),
+      Array.from({ length: count }, (_, i) => `${i}`),
+      'the order of the texts',
+    );
+  }),
+
+  check('direct-recipient-validated', async (t) => {
+    const ann = await t.connect('ann');
+    for (const to of [undefined, '', 5, null, ['bob'], 'x'.repeat(256), 'a\nb'])
+      await ann.refuses('invalid_payload', () => tell(ann, to, 'x'), { path: '/data/to' });
+  }),
+
+  check('direct-text-limit-enforced', async (t) => {
+    const [ann, bob] = await trio(t);
+    const { max_text_bytes: limit } = t.welcome.limits;
+    await ann.refuses('invalid_payload', () => tell(ann, bob.user, 'a'.repeat(limit + 1)), {
+      path: '/data/text',
+      limit,
+    });
+    await ann.acked('direct', { to: bob.user, text: 'a'.repeat(limit) });
+    await bob.receives('direct');
+  }),
+];

@@ -1,0 +1,182 @@
+import { check } from '#conformance/harness/check.js';
+import type { Peer } from '#conformance/harness/peer.js';
+import type { Stage } from '#conformance/harness/stage.js';
+import { Violation } from '#conformance/harness/verdict.js';
+import type { Welcome } from '#conformance/harness/welcome.js';
+
+const ttl = ({ typing_ttl_ms }: Welcome): number => typing_ttl_ms;
+
+async function pair(t: Stage): Promise<[Peer, Peer]> {
+  const [ann, bob] = await t.join('lounge', 'ann', 'bob');
+  if (!ann || !bob) throw new Error('a join gives its peers');
+  return [ann, bob];
+}
+
+const on = { data: { active: true } };
+const off = { data: { active: false } };
+
+// How an active typing of ann's has to end, seen by bob: by what she does, and not by its time.
+async function endsBy(t: Stage, what: string, end: (ann: Peer) => unknown): Promise<void> {
+  const [ann, bob] = await pair(t);
+  const started = performance.now();
+  await ann.typing('lounge');
+  await bob.receives('typing', on);
+  await end(ann);
+  await bob.receives('typing', off);
+  const ended = bob.log.findLast(({ message }) => message.type === 'typing')?.at ?? 0;
+  // On time is on time: nobody can tell the two ends apart.
+  if (performance.now() - started > 3 * ttl(t.welcome))
+    t.inconclusive('the machine was too slow to tell this end from that of typing_ttl_ms');
+  t.assert(ended - started < ttl(t.welcome), {
+    expected: `\`active: false\` comes with ${what}`,
+    actual: `it came ${Math.round(ended - started)} ms after the start, when typing_ttl_ms = ${ttl(t.welcome)} was over`,
+  });
+}
+
+/** The checks of spec/typing.md. */
+export const typing = [
+  check('typing-relayed', async (t) => {
+    const [ann, bob] = await pair(t);
+    const tab = await t.connect('bob');
+    await tab.joins('lounge');
+    await ann.typing('lounge');
+    await bob.receives('typing', on);
+    await tab.receives('typing', on);
+  }),
+
+  check('typing-stop-relayed', (t) =>
+    endsBy(t, 'the one that the user sent', (ann) => ann.typing('lounge', false)),
+  ),
+
+  check('typing-not-to-oneself', async (t) => {
+    const [ann, bob] = await pair(t);
+    const tab = await t.connect('ann');
+    await tab.joins('lounge');
+    await ann.typing('lounge');
+    await bob.receives('typing', on);
+    await tab.fencedBy(ann, 'lounge');
+    for (const peer of [ann, tab])
+      t.equal(
+        peer.received('typing').length,
+        0,
+        "the number of typing events on the user's own connections",
+      );
+  }),
+
+  check('typing-user-stamped', async (t) => {
+    const [ann, bob] = await pair(t);
+    await ann.typing('lounge');
+    const event = await bob.receives('typing', on);
+    t.equal(
+      [event.data.user, event.from],
+      [ann.user, ann.user],
+      '`data.user` and `from` of the event',
+    );
+  }),
+
+  check('typing-acked', async (t) => {
+    const [ann] = await pair(t);
+    t.equal((await ann.typing('lounge')).data, {}, '`data` of the ack of typing');
+    await ann.typing('lounge', false);
+  }),
+
+  ...(['seq', 'id'] as const).map((member) =>
+    check(member === 'seq' ? 'typing-unsequenced' : 'typing-without-id', async (t) => {
+      const [ann, bob] = await pair(t);
+      await ann.typing('lounge');
+      t.equal(
+        member in (await bob.receives('typing', on)),
+        false,
+        `whether the typing event has a ${member}`,
+      );
+    }),
+  ),
+
+  check('typing-takes-no-seq', async (t) => {
+    const [ann, bob] = await pair(t);
+    const first = await ann.chat('lounge', 'one');
+    await ann.typing('lounge');
+    await bob.receives('typing', on);
+    await ann.typing('lounge', false);
+    const second = await ann.chat('lounge', 'two');
+    t.equal(second.data.seq, Number(first.data.seq) + 1, '`seq` of the chat after a typing');
+  }),
+
+  check('typing-active-required', async (t) => {
+    const [ann] = await pair(t);
+    for (const data of [{}, { active: 'true' }, { active: 1 }, { active: null }])
+      await ann.refuses('invalid_payload', () => ann.request('typing', data, { room: 'lounge' }), {
+        path: '/data/active',
+      });
+  }),
+
+  check('typing-not-to-later-members', async (t) => {
+    const [ann, bob] = await pair(t);
+    await ann.typing('lounge');
+    await bob.receives('typing', on);
+    const cid = await t.connect('cid');
+    await cid.joins('lounge');
+    await cid.fencedBy(bob, 'lounge');
+    t.equal(
+      cid.received('typing', on).length,
+      0,
+      'the number of `active: true` events from before the join',
+    );
+  }),
+
+  check(
+    'typing-expires',
+    async (t) => {
+      const [ann, bob] = await pair(t);
+      await ann.typing('lounge');
+      await bob.receives('typing', on);
+      t.patience(ttl(t.welcome));
+      await bob.receives('typing', off);
+    },
+    { timers: true, takes: ttl },
+  ),
+
+  check(
+    'typing-not-ended-early',
+    async (t) => {
+      const [ann, bob] = await pair(t);
+      const life = ttl(t.welcome);
+      const started = performance.now();
+      await ann.typing('lounge');
+      await t.pause(life * 0.7);
+      const renewed = performance.now();
+      await ann.typing('lounge');
+      const accepted = performance.now();
+      const ended = () =>
+        bob.log.find(({ message }) => message.type === 'typing' && message.data.active === false);
+      const ends = bob.until(
+        ended,
+        () => ({ expected: 'typing ends by its time', actual: '' }),
+        { extraMs: life },
+      );
+      const { at } = await ends.catch((error: unknown) => {
+        if (error instanceof Violation)
+          return t.notExercised('the server does not end typing by itself');
+        throw error;
+      });
+      // Only a renewal that was accepted while the first was still alive has surely renewed it.
+      const since = accepted < started + life * 0.95 ? renewed : started;
+      t.assert(at - since >= life - 20, {
+        expected: `\`active: false\` comes no earlier than typing_ttl_ms = ${life} after the last \`active: true\``,
+        actual: `it came ${Math.round(at - since)} ms after it`,
+        hint: 'A renewal has to start the time anew.',
+      });
+    },
+    { timers: true, takes: (welcome) => ttl(welcome) * 1.7 },
+  ),
+
+  check('typing-ends-on-chat', (t) =>
+    endsBy(t, "the user's chat", (ann) => ann.chat('lounge', 'there it is')),
+  ),
+  check('typing-ends-on-leave', (t) =>
+    endsBy(t, "the user's leave", (ann) => ann.leaves('lounge')),
+  ),
+  check('typing-ends-on-disconnect', (t) =>
+    endsBy(t, "the end of the user's connection", (ann) => ann.close(1000)),
+  ),
+];
