@@ -112,6 +112,8 @@ export const chat = [
     await ann.refuses('invalid_payload', () =>
       ann.request('chat', { text: '' }, { room: 'lounge' }),
     );
+    await ann.joins('hall');
+    await ann.chat('hall', 'in another room');
     await ann.chat('lounge', 'two');
     await ann.typing('lounge');
     const cat = await connect('cat');
@@ -121,7 +123,7 @@ export const chat = [
     await bob.chat('lounge', 'three');
     await bob.receives('chat', { data: { text: 'three' } });
     equal(
-      seqs(bob.received('chat')),
+      seqs(bob.received('chat', { room: 'lounge' })),
       [1, 2, 3],
       'the seq of three events with other things between',
     );

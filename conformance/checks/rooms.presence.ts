@@ -123,9 +123,13 @@ export const presence = [
       'rooms-closed-has-left',
       async ({ join, equal }) => {
         const [ann, bob] = await join('lounge', 'ann', 'bob');
+        for (const peer of [ann, bob]) await peer.joins('hall');
         end(ann);
-        await bob.receives('leave', { data: { user: ann.user } });
-        equal((await bob.members('lounge')).data.members, [bob.user], `members after a ${variant}`);
+        for (const room of ['lounge', 'hall']) {
+          await bob.receives('leave', { room, data: { user: ann.user } });
+          const { members } = (await bob.members(room)).data;
+          equal(members, [bob.user], `members of ${room} after a ${variant}`);
+        }
       },
       { variant },
     ),

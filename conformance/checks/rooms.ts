@@ -1,6 +1,7 @@
 import { check } from '#conformance/harness/check.js';
 import type { Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
+import { crowds } from './rooms.crowds.js';
 import { presence } from './rooms.presence.js';
 import { walls } from './rooms.walls.js';
 
@@ -54,7 +55,8 @@ const membership = [
     const ann = await connect('ann');
     const before = burst(bob, 'lounge', 4);
     const { data } = await ann.joins('lounge');
-    const acks = [...(await before), ...(await burst(bob, 'lounge', 4))];
+    const after = burst(bob, 'lounge', 4);
+    const acks = [...(await before), ...(await after)];
     const last = Math.max(...acks.map((ack) => ack.data.seq ?? 0));
     await ann.receives('chat', { seq: last });
     const from = data.seq ?? 0;
@@ -170,8 +172,8 @@ const membership = [
   }),
 
   check('rooms-join-this-connection-only', async ({ join, connect }) => {
-    const [laptop, bob] = await join('lounge', 'ann', 'bob');
     const phone = await connect('ann');
+    const [laptop, bob] = await join('lounge', 'ann', 'bob');
     await bob.chat('lounge', 'hello');
     await laptop.receives('chat');
     await phone.hearsNothing();
@@ -228,4 +230,4 @@ const membership = [
 ];
 
 /** The checks of spec/rooms.md. */
-export const rooms = [...membership, ...presence, ...walls];
+export const rooms = [...membership, ...presence, ...walls, ...crowds];

@@ -116,6 +116,8 @@ export const walls = [
   check('rooms-claim-forbids', async ({ connect, room }) => {
     const ann = await connect('ann', { claims: { rooms: [room('lounge')] } });
     await ann.refuses('forbidden', () => ann.request('join', {}, { room: 'hall' }));
+    // The claim lists names, not beginnings of names.
+    await ann.refuses('forbidden', () => ann.request('join', {}, { room: `${room('lounge')}x` }));
     const eve = await connect('eve', { claims: { rooms: [] } });
     await eve.refuses('forbidden', () => eve.request('join', {}, { room: 'lounge' }));
   }),

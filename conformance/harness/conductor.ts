@@ -29,6 +29,7 @@ export class Conductor implements StageRun {
   readonly watchdog: Watchdog;
   readonly welcome: Preflight['welcome'];
   readonly seed: number;
+  readonly observed = new Map<string, Promise<unknown>>();
   hopeless: Violation | undefined;
   readonly #options: RunOptions;
   readonly #report: Reporter;

@@ -27,6 +27,7 @@ export async function preflight(target: RunningTarget, watchdog: Watchdog): Prom
     watchdog,
     welcome: undefined,
     seed: 0,
+    observed: new Map(),
     welcomed: () => {},
     hopeless: undefined,
   };

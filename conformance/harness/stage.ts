@@ -45,6 +45,8 @@ export interface StageRun {
   readonly seed: number;
   /** Tells the run that a connection with valid credentials was welcomed, or was not. */
   welcomed(yes: boolean): void;
+  /** What checks of the run observe once for all of them. */
+  readonly observed: Map<string, Promise<unknown>>;
   /** Why connecting is hopeless, once it has proved to be. */
   readonly hopeless: Violation | undefined;
 }
@@ -331,6 +333,14 @@ export class Stage {
   /** It cannot be told. */
   readonly inconclusive = (reason: string): never => {
     throw new Inconclusive(reason);
+  };
+
+  /** Makes a costly observation once for all checks of the run that name it. */
+  readonly once = <T>(name: string, observe: () => Promise<T>): Promise<T> => {
+    const known = this.#run.observed.get(name) as Promise<T> | undefined;
+    const observation = known ?? observe();
+    if (!known) this.#run.observed.set(name, observation);
+    return observation;
   };
 
   /** Starts a further instance for this check; it is stopped with the check. @throws NotExercised without start command */

@@ -1,0 +1,232 @@
+import type { Connection, Core, Outgoing } from '#server/state.js';
+import { type Mutant, mutant } from './mutant.js';
+import { inChat, inRooms } from './tampering.js';
+
+// The text changed on its way.
+const rewriting = (change: (text: string) => string) =>
+  inChat((right) => ({
+    relayed: (request) => {
+      const data = right.relayed(request);
+      return { ...data, text: change(String(data['text'])) };
+    },
+  }));
+
+const texts: readonly [name: string, fault: string, change: (text: string) => string][] = [
+  ['text-trimmed', 'Text is trimmed.', (text) => text.trim()],
+  [
+    'text-normalised',
+    'Text is normalised to composed characters.',
+    (text) => text.normalize('NFC'),
+  ],
+  ['text-escaped', 'Text is escaped for HTML.', (text) => text.replaceAll('<', '&lt;')],
+  ['text-stripped', 'Tags are taken out of text.', (text) => text.replace(/<[^>]*>/g, '')],
+  ['text-line-ends', 'Line ends become \\n.', (text) => text.replaceAll('\r\n', '\n')],
+  [
+    'text-basic-plane',
+    'What lies beyond the basic plane becomes ?.',
+    (text) => text.replace(/[\u{10000}-\u{10ffff}]/gu, '?'),
+  ],
+  [
+    'text-joiners',
+    'Characters without a shape are taken out.',
+    (text) => text.replace(/\p{Cf}/gu, ''),
+  ],
+];
+
+const chats = (audience: (members: Connection[], core: Core) => Iterable<Connection>) =>
+  inRooms(() => ({
+    audience: (core, { members }, { message }) =>
+      message.type === 'chat' ? audience([...members], core) : 'members',
+  }));
+
+// Each member is sent a copy of its own.
+const copies = (change: (message: Outgoing, member: Connection, core: Core) => Outgoing) =>
+  inRooms(() => ({
+    audience: (core, { members }, { message }) => {
+      if (message.type !== 'chat') return 'members';
+      for (const member of members)
+        member.link.send(
+          core.parts.messages.encode(core, change(message, member, core), undefined),
+        );
+      return [];
+    },
+  }));
+
+let late = 0;
+
+/** Faults of the chapter `chat`. */
+export const chat: readonly Mutant[] = [
+  mutant(
+    'chat-acked',
+    'ack-says-nothing',
+    'The ack of a chat carries neither id nor seq.',
+    inChat(() => ({ ack: () => ({}) })),
+  ),
+  mutant(
+    'chat-delivered-to-members',
+    'newest-tab-only',
+    'Of a user with several connections only the newest is sent to.',
+    chats((members) => new Map(members.map((each) => [each.grant.user, each])).values()),
+  ),
+  mutant(
+    'chat-echoed-to-sender',
+    'sent-to-others-only',
+    'A chat is sent to the others.',
+    inRooms(() => ({
+      audience: (_core, { members }, { message }) =>
+        message.type === 'chat'
+          ? [...members].filter(({ grant }) => grant.user !== message.from)
+          : 'members',
+    })),
+  ),
+  mutant(
+    'chat-delivered-once',
+    'delivered-here-and-by-broker',
+    "The broker's copy comes on top of the direct delivery.",
+    chats((members) => [...members, ...members]),
+  ),
+  mutant(
+    'chat-delivered-once',
+    'subscribed-per-tab',
+    'Each tab subscribes for its user: a user with two gets everything twice.',
+    chats((members) =>
+      members.flatMap((each) => members.filter(({ grant }) => grant.user === each.grant.user)),
+    ),
+  ),
+  mutant(
+    'chat-delivered-without-id',
+    'without-id-dropped',
+    'A chat without an id is dropped.',
+    inChat((right) => ({
+      publish: (core, connection, incoming, event) =>
+        incoming.request.id === undefined ? [] : right.publish(core, connection, incoming, event),
+    })),
+  ),
+  mutant(
+    'chat-copies-identical',
+    'stamped-per-copy',
+    'Each copy is stamped when it is sent.',
+    copies((message) => {
+      late = (late + 1) % 1_000;
+      const timestamp = new Date(Date.now() + late).toISOString();
+      return { ...message, timestamp };
+    }),
+  ),
+  mutant(
+    'chat-copies-identical',
+    'id-per-recipient',
+    'Each copy has an id of its own.',
+    copies((message, _member, core) => ({ ...message, id: core.newId() })),
+  ),
+  mutant(
+    'chat-ack-matches-event',
+    'ack-with-its-own-id',
+    'The ack carries an id that no event has.',
+    inChat((right) => ({
+      ack: (event, seq) => ({ ...right.ack(event, seq), id: `${event.id}-ack` }),
+    })),
+  ),
+  mutant(
+    'chat-ack-matches-event',
+    'ack-one-ahead',
+    'The ack carries the seq of the next event.',
+    inChat((right) => ({ ack: (event, seq) => right.ack(event, seq + 1) })),
+  ),
+  mutant(
+    'chat-from-verified',
+    'from-as-claimed',
+    'Who a message is from is what its sender says.',
+    inChat((right) => ({
+      event: (core, connection, incoming, data) => {
+        const claimed = (incoming.value as Record<string, unknown>)['from'];
+        const event = right.event(core, connection, incoming, data);
+        return typeof claimed === 'string' ? { ...event, from: claimed } : event;
+      },
+    })),
+  ),
+  mutant(
+    'chat-from-verified',
+    'from-is-connection',
+    'A message is from a connection, not from its user.',
+    inChat((right) => ({
+      event: (core, connection, incoming, data) => ({
+        ...right.event(core, connection, incoming, data),
+        from: connection.id,
+      }),
+    })),
+  ),
+  ...texts.map(([name, fault, change]) =>
+    mutant('chat-text-exact', name, fault, rewriting(change)),
+  ),
+  mutant(
+    'chat-ids-unique',
+    'request-id-reused',
+    "An event has its request's id.",
+    inChat((right) => ({
+      event: (core, connection, incoming, data) => ({
+        ...right.event(core, connection, incoming, data),
+        id: incoming.request.id ?? core.newId(),
+      }),
+    })),
+  ),
+  mutant(
+    'chat-ids-unique',
+    'id-counted-per-room',
+    'Ids are counted in each room.',
+    ({ messages }) => ({
+      messages: {
+        write: (message) =>
+          messages.write(message.seq ? { ...message, id: `e-${message.seq}` } : message),
+      },
+      chat: { ack: (_event, seq) => ({ id: `e-${seq}`, seq }) },
+    }),
+  ),
+  mutant(
+    'chat-seq-increments',
+    'seq-by-two',
+    'Numbers grow by two.',
+    inChat(() => ({ nextSeq: (present) => present + 2 })),
+  ),
+  mutant('chat-seq-increments', 'seq-for-all-rooms', 'Numbers are counted over all rooms.', () => {
+    let all = 0;
+    return {
+      chat: {
+        nextSeq: () => {
+          all += 1;
+          return all;
+        },
+      },
+    };
+  }),
+  mutant(
+    'chat-order-shared',
+    'member-by-member-later',
+    'Each member is sent to by a task of its own.',
+    inRooms(() => ({
+      audience: (core, { members }, { message }) => {
+        if (message.type !== 'chat') return 'members';
+        const frame = core.parts.messages.encode(core, message, undefined);
+        for (const member of members) setTimeout(() => member.link.send(frame), 20 * Math.random());
+        return [];
+      },
+    })),
+  ),
+  mutant(
+    'chat-sender-order',
+    'task-per-message',
+    'Each message is a task that takes longer for a long text.',
+    inChat((right) => ({
+      publish(core, connection, incoming, event) {
+        const ms = String(event.data['text']).length / 50;
+        setTimeout(() => {
+          const effects = right.publish(core, connection, incoming, event);
+          if (effects instanceof Promise) return;
+          for (const effect of effects)
+            if (effect.do === 'send')
+              connection.link.send(core.parts.messages.encode(core, effect.message, undefined));
+        }, ms);
+        return [];
+      },
+    })),
+  ),
+];
