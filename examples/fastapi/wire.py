@@ -6,6 +6,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 # How long a connection may linger once the server is done with it, and its peer neither reads nor closes.
 LINGER_S = 10.0
+# uvicorn keeps every fragment of a message, also those without payload, which `ws_max_size` does not see.
+MAX_FRAGMENTS = 16_384
 
 
 class ParlorProtocol(WebSocketsSansIOProtocol):
@@ -22,6 +24,14 @@ class ParlorProtocol(WebSocketsSansIOProtocol):
             self.transport.abort()
         else:
             self.transport.close()
+
+    def handle_cont(self, event: Any) -> None:
+        """Collects a fragment; a message of too many closes 1008."""
+        if len(self.frames) < MAX_FRAGMENTS:
+            super().handle_cont(event)
+        elif not self.close_sent:
+            self.conn.fail(1008, "too many fragments")
+            self.handle_parser_exception()
 
     def handle_parser_exception(self) -> None:
         """Sends the Close frame and reads on: closing a socket with unread bytes resets it, and loses the code."""
