@@ -1,8 +1,9 @@
 import { check } from '#conformance/harness/check.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import { answered, closed, oneTooMany, refusals, welcomed } from './openings.js';
-import { origins } from './origins.js';
+import { origins } from './handshake-origins.js';
+import { withKeySet } from './keysets.js';
+import { answered, closed, decided, oneTooMany, refusals, welcomed } from './openings.js';
 
 function selects(t: Stage, peer: Peer, subprotocol: string | undefined): void {
   const { status } = peer.response;
@@ -99,6 +100,23 @@ const refused = [
     );
   }),
 
+  check(
+    'handshake-refusal-prompt',
+    (t) =>
+      withKeySet(t, async ({ listener, at, minter, takes }) => {
+        t.patience(3_000);
+        listener.manner = 'hold';
+        const peer = await t.open({ at, token: t.secret(minter.mint(t.user('ann'))) });
+        const closing = peer.ends();
+        await closing.catch(() => {});
+        if (listener.requests.length === 0) t.notExercised('the server asks for no key set');
+        listener.manner = 'answer';
+        await takes();
+        await closing;
+      }),
+    { variant: 'key-set', timers: true },
+  ),
+
   check('handshake-refusal-no-data', async (t) => {
     const peers: Peer[] = [await oneTooMany(t, 'ann')];
     for (const { options } of refusals(t))
@@ -115,6 +133,25 @@ const refused = [
     }
   }),
 ];
+
+// How long a key set is held back, so that what was sent meanwhile has arrived.
+const UNANSWERED_MS = 200;
+
+function sendEarly(peer: Peer): void {
+  peer.send('ping', {}, { id: '1' });
+  peer.send('join', {}, { id: '2', room: peer.user });
+  peer.send('chat', { text: 'early' }, { id: '3', room: peer.user });
+}
+
+async function inOrder(t: Stage, peer: Peer): Promise<void> {
+  for (const id of ['1', '2', '3']) await peer.reply(id);
+  const came = peer.received('*', ({ type, ref }) => type === 'welcome' || ref !== undefined);
+  t.equal(
+    came.map(({ type }) => type),
+    ['welcome', 'pong', 'ack', 'ack'],
+    'what comes of a ping, a join and a chat sent at once after the 101 response',
+  );
+}
 
 /** The welcome. */
 const welcome = [
@@ -146,25 +183,37 @@ const welcome = [
     await welcomed(t, { headers: { Authorization: `Bearer ${t.mint('bob')}` } });
   }),
 
+  check(
+    'handshake-early-messages-kept',
+    (t) =>
+      withKeySet(t, async ({ listener, at, minter, takes }) => {
+        listener.manner = 'hold';
+        const opening = t.open({ at, token: t.secret(minter.mint(t.user('ann'))) }, 'ann');
+        // Some servers check the token before they answer: then there is no time in between.
+        const early = await Promise.race([
+          opening.then(() => true),
+          listener.asked().then(() => t.pause(UNANSWERED_MS)),
+        ]);
+        if (early) sendEarly(await opening);
+        await t.pause(UNANSWERED_MS);
+        listener.manner = 'answer';
+        const ann = await opening;
+        if (!early) sendEarly(ann);
+        await decided(ann, 'a valid token is welcomed');
+        if (!ann.welcomed) await takes();
+        await inOrder(t, ann);
+      }),
+    { variant: 'key-set' },
+  ),
+
   check('handshake-early-messages-kept', async (t) => {
     const labels = Array.from({ length: 12 }, (_, index) => `early${index}`);
     await Promise.all(
       labels.map(async (label) => {
         const peer = await t.open({ token: t.mint(label) }, label);
         if (peer.welcomed) t.note(`the welcome of ${label} was faster than we are`);
-        peer.send('ping', {}, { id: '1' });
-        peer.send('join', {}, { id: '2', room: label });
-        peer.send('chat', { text: 'early' }, { id: '3', room: label });
-        for (const id of ['1', '2', '3']) await peer.reply(id);
-        const order = peer.received(
-          '*',
-          ({ type, ref }) => type === 'welcome' || ref !== undefined,
-        );
-        t.equal(
-          order.map(({ type }) => type),
-          ['welcome', 'pong', 'ack', 'ack'],
-          'what comes of a ping, a join and a chat sent at once after the 101 response',
-        );
+        sendEarly(peer);
+        await inOrder(t, peer);
       }),
     );
   }),

@@ -1,4 +1,5 @@
 import type { Check } from '#conformance/harness/check.js';
+import { authentication } from './authentication.js';
 import { broadcast } from './broadcast.js';
 import { chat } from './chat.js';
 import { direct } from './direct.js';
@@ -15,6 +16,7 @@ import { typing } from './typing.js';
 /** Every check, chapter by chapter. */
 export const checks: readonly Check[] = [
   ...handshake,
+  ...authentication,
   ...rooms,
   ...chat,
   ...limits,

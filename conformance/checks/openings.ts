@@ -1,5 +1,6 @@
 import type { Peer } from '#conformance/harness/peer.js';
 import type { OpenOptions, Stage } from '#conformance/harness/stage.js';
+import { Violation } from '#conformance/harness/verdict.js';
 
 /** An opening handshake that has to be welcomed. */
 export async function welcomed(t: Stage, options: OpenOptions, user?: string): Promise<Peer> {
@@ -8,26 +9,38 @@ export async function welcomed(t: Stage, options: OpenOptions, user?: string): P
   return peer;
 }
 
-/** An opening handshake that has to end in this close. */
+/** An opening handshake that has to end in this close; `what` it brings, in words, for the failure. */
 export async function closed(
   t: Stage,
   options: OpenOptions,
   code: number,
   reason: string | RegExp,
+  what?: string,
 ): Promise<Peer> {
   const peer = await t.open({ subprotocols: ['parlor.v1'], ...options });
-  const wanted = `the connection is closed with ${code} ${reason}`;
-  await peer.until(
-    () => peer.closed ?? (peer.welcomed ? true : undefined),
-    () => ({ expected: wanted, actual: 'it stays open, without a welcome' }),
-    { outlivesClose: true },
-  );
+  const of = what === undefined ? '' : ` that comes with ${what}`;
+  const expected = `a connection${of} is closed with ${code} ${reason}`;
+  await decided(peer, expected);
   t.assert(!peer.welcomed, {
-    expected: wanted,
+    expected,
     actual: `it is welcomed as ${peer.welcomed ? peer.welcome.data.user : ''}`,
   });
-  await peer.closes(code, reason);
+  try {
+    await peer.closes(code, reason);
+  } catch (error) {
+    if (!(error instanceof Violation)) throw error;
+    throw new Violation({ expected, actual: error.actual, hint: error.hint });
+  }
   return peer;
+}
+
+/** Waits until a connection is welcomed or has ended. */
+export async function decided(peer: Peer, expected: string): Promise<void> {
+  await peer.until(
+    () => peer.closed ?? (peer.welcomed ? true : undefined),
+    () => ({ expected, actual: 'it stays open, without a welcome' }),
+    { outlivesClose: true },
+  );
 }
 
 /** Holds an opening handshake to have been answered over HTTP with a status from `from` to `to`. */

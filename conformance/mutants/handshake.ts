@@ -3,7 +3,7 @@ import type { Link } from '#server/link.js';
 import type { Parts } from '#server/parts.js';
 import type { Core, Effect, Outgoing, Step } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
-import { origins } from './origins.js';
+import { origins } from './handshake-origins.js';
 
 const V1 = 'parlor.v1';
 const SENTINEL = 'parlor.unsupported';

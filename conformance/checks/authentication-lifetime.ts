@@ -1,0 +1,105 @@
+import { check } from '#conformance/harness/check.js';
+import type { Peer } from '#conformance/harness/peer.js';
+import type { ConnectOptions, Stage } from '#conformance/harness/stage.js';
+import { decided } from './openings.js';
+
+// What two clocks of one machine may differ by, in milliseconds.
+const CLOCKS_MS = 100;
+const DAY_S = 86_400;
+
+/** Seconds that a short token of a check has to live, at most: it begins within a second. */
+export const SHORT_S = 3;
+/** How long a server may take to close an expired connection, in milliseconds. */
+export const CLOSE_WITHIN_MS = 5_000;
+/** What a check lasts that waits for a short token's end. */
+export const lasting = { timers: true, takes: () => SHORT_S * 1000 } as const;
+
+/** The `exp` of a token that lives so many seconds at most, and a second less at least. */
+export const soon = (seconds = SHORT_S) => Math.floor(Date.now() / 1000) + seconds;
+
+/** A welcomed connection whose token ends soon. */
+export async function shortLived(
+  t: Stage,
+  label: string,
+  exp = soon(),
+  options: ConnectOptions = {},
+): Promise<Peer> {
+  const token = t.mint(label, { exp, ...options.claims });
+  const peer = await t.open({ subprotocols: ['parlor.v1'], token }, label);
+  await decided(peer, 'a valid token is welcomed');
+  if (!peer.welcomed && peer.closed?.reason === 'token_expired')
+    t.inconclusive('the machine was too slow: the token had expired before it was looked at');
+  await peer.receives('welcome');
+  return peer;
+}
+
+/** Milliseconds from now until a token has ended for the server at the latest, its leeway included. */
+export function untilEnd(t: Stage, exp: number): number {
+  return Math.max(0, exp * 1000 + (t.minter.config.leewayMs ?? 0) - Date.now());
+}
+
+/** Waits for the close of a connection whose token ends. */
+export function expires(t: Stage, peer: Peer, exp: number) {
+  return peer.closes(4001, 'token_expired', untilEnd(t, exp) + CLOSE_WITHIN_MS);
+}
+
+/** The checks of the life of an open connection. */
+export const lifetime = [
+  check(
+    'authentication-expiry-closes',
+    async (t) => {
+      const exp = soon();
+      await expires(t, await shortLived(t, 'ann', exp), exp);
+    },
+    lasting,
+  ),
+
+  check(
+    'authentication-expiry-closes',
+    async (t) => {
+      const exp = soon();
+      const ann = await shortLived(t, 'ann', exp);
+      await ann.joins('lounge');
+      const busyUntil = performance.now() + untilEnd(t, exp) + CLOSE_WITHIN_MS;
+      while (!ann.closed && performance.now() < busyUntil) {
+        ann.send('ping', {});
+        await t.pause(150);
+      }
+      await expires(t, ann, exp);
+    },
+    { ...lasting, variant: 'busy' },
+  ),
+
+  check(
+    'authentication-expiry-not-early',
+    async (t) => {
+      const exp = soon();
+      const before = performance.now();
+      const ann = await shortLived(t, 'ann', exp);
+      const welcomedAt = Date.parse(String(ann.welcome.timestamp));
+      await t.pause(Math.max(0, exp * 1000 - welcomedAt - (performance.now() - before)));
+      if (ann.closed?.reason !== 'token_expired') return;
+      // The timestamp is later than `before`, so that the server closed no later than this by its own clock.
+      const closedAt = welcomedAt + ann.closed.at - before;
+      const early = exp * 1000 - closedAt;
+      t.assert(early < CLOCKS_MS, {
+        expected: `the connection is not closed before the exp of its token, ${new Date(exp * 1000).toISOString()}`,
+        actual: `by the server's own clock it was closed at least ${Math.round(early)} ms before`,
+      });
+    },
+    lasting,
+  ),
+
+  check('authentication-far-expiry-kept', async (t) => {
+    // 2^31 and 2^32 milliseconds are 24.8 and 49.7 days.
+    const peers = await Promise.all(
+      [25, 30, 50, 60, 1_000, 10_000].map((days) =>
+        t.connect('ann', { claims: { exp: soon(days * DAY_S) } }),
+      ),
+    );
+    for (const peer of peers) await peer.staysOpen();
+    // A timer that was set for too long fires at once.
+    await t.pause(100);
+    for (const peer of peers) await peer.staysOpen();
+  }),
+];

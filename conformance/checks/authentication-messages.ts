@@ -1,0 +1,211 @@
+import { check } from '#conformance/harness/check.js';
+import { buildBinary } from '#conformance/harness/message.js';
+import type { Peer } from '#conformance/harness/peer.js';
+import type { OpenOptions, Stage } from '#conformance/harness/stage.js';
+import { signedBy, stranger } from './forgeries.js';
+import { closed, welcomed } from './openings.js';
+
+// 10 s that a server may wait and 5 s that it may take.
+const LONGEST_MS = 15_000;
+
+const asked = [['auth', 'message']] as const;
+
+// A connection that will bring its token in the first message.
+const first = (t: Stage, options: OpenOptions = {}, user?: string) =>
+  t.open({ subprotocols: ['parlor.v1'], query: asked, ...options }, user);
+
+const forgedToken = (t: Stage) => {
+  const { algorithm } = t.minter.config;
+  return signedBy(t, algorithm, stranger(algorithm).key);
+};
+const expiredToken = (t: Stage) => t.mint('ann', { exp: 1 });
+
+const hearsNoData = (t: Stage, peer: Peer) =>
+  t.equal(peer.received(), [], 'what comes before a first message was taken');
+
+/** A session and its cookie, as a browser of an allowed page sends them. */
+function browser(t: Stage, index = 0): { user: string; options: OpenOptions } {
+  const { value, user } = t.session(index);
+  const [origin = ''] = t.origins;
+  return { user, options: { cookie: `session_token=${value}`, origin } };
+}
+
+const cookies = { needs: ['session', 'origins'] } as const;
+
+/** Token and session together. */
+const together = [
+  check(
+    'authentication-no-fallback-to-session',
+    async (t) => {
+      const { options } = browser(t);
+      for (const [what, token, reason] of [
+        ['nonsense', 'nonsense', 'token_invalid'],
+        ['a forged token', forgedToken(t), 'token_invalid'],
+        ['an expired token', expiredToken(t), 'token_expired'],
+      ] as const) {
+        const beside = `${what} beside a valid session`;
+        await closed(t, { ...options, token }, 4001, reason, beside);
+        const headers = { Authorization: `Bearer ${token}` };
+        await closed(t, { ...options, headers }, 4001, reason, `${beside}, in the header`);
+      }
+    },
+    cookies,
+  ),
+
+  check(
+    'authentication-token-before-session',
+    async (t) => {
+      const { options } = browser(t);
+      const [origin = ''] = t.origins;
+      for (const cookie of [
+        options.cookie,
+        'session_token=no-such-session',
+        'session_token=one; session_token=two',
+      ]) {
+        const ann = await welcomed(t, { token: t.mint('ann'), origin, cookie });
+        t.equal(ann.welcome.data.user, t.user('ann'), 'the user, beside the cookie of a session');
+        const auth = ann.welcome.data['auth'] as Record<string, unknown>;
+        t.equal(auth['method'], 'token', 'auth.method');
+      }
+    },
+    cookies,
+  ),
+];
+
+const JOIN = '{"type":"join","id":"1","room":"lounge"}';
+
+// What a first message may be instead of a valid `auth`.
+const wrongFirsts: Readonly<Record<string, (peer: Peer) => void>> = {
+  'a join': (peer) => peer.sendText(JOIN),
+  'a ping': (peer) => peer.sendText('{"type":"ping","id":"1"}'),
+  'an unknown type': (peer) => peer.sendText('{"type":"hello","id":"1"}'),
+  'no JSON': (peer) => peer.sendText('Bearer eyJhbGciOiJIUzI1NiJ9'),
+  'an empty text': (peer) => peer.sendText(''),
+  'an array': (peer) => peer.sendText('[]'),
+  'an auth without data': (peer) => peer.sendText('{"type":"auth","id":"1"}'),
+  'an auth without token': (peer) => peer.sendText('{"type":"auth","id":"1","data":{}}'),
+  'an auth with a number for its token': (peer) =>
+    peer.sendText('{"type":"auth","id":"1","data":{"token":42}}'),
+  'a binary message': (peer) => peer.sendBytes(Buffer.from(JOIN)),
+  'a binary frame of Parlor': (peer) =>
+    peer.sendBytes(buildBinary({ type: 'auth', data: {} }, Buffer.alloc(0))),
+};
+
+/** The token in the first message. */
+const firsts = [
+  check(
+    'authentication-message-silent',
+    async (t) => {
+      const peer = await first(t);
+      await peer.echoesPing();
+      hearsNoData(t, peer);
+      await peer.ends(LONGEST_MS);
+      hearsNoData(t, peer);
+    },
+    { timers: true },
+  ),
+
+  check(
+    'authentication-message-silent',
+    async (t) => {
+      const peer = await first(t, browser(t).options);
+      await peer.echoesPing();
+      hearsNoData(t, peer);
+    },
+    { ...cookies, variant: 'session' },
+  ),
+
+  check('authentication-message-welcomed', async (t) => {
+    const ann = await first(t, {}, 'ann');
+    ann.send('auth', { token: t.mint('ann') });
+    ann.send('ping', {}, { id: '1' });
+    ann.send('join', {}, { id: '2', room: 'lounge' });
+    const { data } = await ann.receives('welcome');
+    t.equal(data.user, t.user('ann'), 'the user in the welcome');
+    t.equal((data['auth'] as Record<string, unknown>)['method'], 'token', 'auth.method');
+    await ann.reply('2');
+    t.equal(
+      ann.received().map(({ type }) => type),
+      ['welcome', 'pong', 'ack'],
+      'what comes of auth without id, ping and join, sent at once',
+    );
+  }),
+
+  check('authentication-message-acked', async (t) => {
+    const exp = Math.floor(Date.now() / 1000) + 3_600;
+    const ann = await first(t, {}, 'ann');
+    ann.send('auth', { token: t.mint('ann', { exp }) }, { id: 'first' });
+    ann.send('ping', {}, { id: 'second' });
+    const { type, data } = await ann.reply('first');
+    t.equal(type, 'ack', 'the type of the reply to the first auth');
+    t.equal(data.expires_at, new Date(exp * 1000).toISOString(), 'expires_at in the ack');
+    await ann.reply('second');
+    t.equal(
+      ann.received().map((message) => message.type),
+      ['welcome', 'ack', 'pong'],
+      'what comes of auth and ping, sent at once',
+    );
+  }),
+
+  check('authentication-message-token-refused', async (t) => {
+    for (const [what, token, reason] of [
+      ['nonsense', 'nonsense', 'token_invalid'],
+      ['a forged token', forgedToken(t), 'token_invalid'],
+      ['no sub', t.mint('ann', { sub: undefined }), 'token_invalid'],
+      ['an expired token', expiredToken(t), 'token_expired'],
+    ] as const) {
+      const peer = await first(t);
+      t.note(`auth with ${what}`);
+      peer.send('auth', { token: t.secret(token) }, { id: '1' });
+      await peer.closes(4001, reason);
+      hearsNoData(t, peer);
+    }
+  }),
+
+  check(
+    'authentication-message-timeout',
+    async (t) => {
+      const peer = await first(t);
+      const waitingSince = performance.now();
+      // A Pong that nobody asked for is no message.
+      while (!peer.closed && performance.now() - waitingSince < LONGEST_MS) {
+        peer.sendFrame({ opcode: 10, payload: 'still here' });
+        await t.pause(100);
+      }
+      await peer.closes(4001, 'auth_timeout', LONGEST_MS);
+    },
+    { timers: true },
+  ),
+
+  check('authentication-message-required', async (t) => {
+    for (const [what, send] of Object.entries(wrongFirsts)) {
+      const peer = await first(t);
+      t.note(`the first message is ${what}`);
+      send(peer);
+      await peer.closes(4001, 'auth_required');
+      hearsNoData(t, peer);
+    }
+  }),
+
+  check('authentication-message-and-token', async (t) => {
+    const token = t.mint('ann');
+    const headers = { Authorization: `Bearer ${token}` };
+    const conflict = [4001, 'credentials_conflict'] as const;
+    for (const each of [token, 'nonsense'])
+      await closed(
+        t,
+        { query: [...asked, ['token', each]] },
+        ...conflict,
+        'auth=message and a token in the query',
+      );
+    await closed(
+      t,
+      { query: asked, headers },
+      ...conflict,
+      'auth=message and a token in the header',
+    );
+  }),
+];
+
+/** The checks of first-message authentication, and of a token beside a session. */
+export const messages = [...together, ...firsts];

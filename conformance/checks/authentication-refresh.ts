@@ -1,0 +1,247 @@
+import { check } from '#conformance/harness/check.js';
+import type { Stage } from '#conformance/harness/stage.js';
+import {
+  expires,
+  lasting,
+  SHORT_S,
+  shortLived,
+  soon,
+  untilEnd,
+} from './authentication-lifetime.js';
+import { rightKey, signedBy, stranger, type Tokens } from './forgeries.js';
+
+const HOUR_S = 3_600;
+const iso = (exp: number) => new Date(exp * 1000).toISOString();
+
+// Tokens of ann that would close a new connection; each would end in an hour, were it taken.
+function wrongTokens(t: Stage): Tokens {
+  const { algorithm } = t.minter.config;
+  const { header, claims } = t.minter.parts(t.user('ann'), { exp: soon(HOUR_S) });
+  const signed = t.mint('ann').split('.');
+  return {
+    'no token': 'nonsense',
+    'another key': signedBy(t, algorithm, stranger(algorithm).key, {}, claims),
+    'alg none': `${[{ ...header, alg: 'none' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.`,
+    'a truncated signature': `${signed[0]}.${signed[1]}.${signed[2]?.slice(0, 8)}`,
+    'another algorithm': signedBy(
+      t,
+      algorithm === 'HS256' ? 'HS512' : 'HS256',
+      algorithm === 'HS256' ? rightKey(t) : 'x',
+      {},
+      claims,
+    ),
+    'an expired token': t.mint('ann', { exp: soon(-HOUR_S) }),
+    'a token of the future': t.mint('ann', { nbf: soon(HOUR_S) }),
+    'a token without exp': t.mint('ann', { exp: undefined }),
+    'a forged token of another user': signedBy(t, algorithm, stranger(algorithm).key),
+  };
+}
+
+const taken = [
+  check('authentication-refresh-acked', async (t) => {
+    const ann = await t.connect('ann');
+    for (const seconds of [HOUR_S, 2 * HOUR_S, HOUR_S / 2]) {
+      const exp = soon(seconds);
+      const { data } = await ann.acked('auth', { token: t.mint('ann', { exp }) });
+      t.equal(data.expires_at, iso(exp), 'expires_at in the ack of auth');
+    }
+    ann.send('auth', { token: t.mint('ann') });
+    await ann.hearsNothing();
+  }),
+
+  check(
+    'authentication-refresh-extends',
+    async (t) => {
+      const exp = soon();
+      const ann = await shortLived(t, 'ann', exp);
+      await ann.acked('auth', { token: t.mint('ann') });
+      // Where the old timer still runs, it has fired a second later.
+      await t.pause(untilEnd(t, exp) + 1_000);
+      await ann.staysOpen();
+    },
+    lasting,
+  ),
+
+  check(
+    'authentication-refresh-expires',
+    async (t) => {
+      const ann = await t.connect('ann');
+      const exp = soon();
+      await ann.acked('auth', { token: t.mint('ann', { exp }) });
+      await expires(t, ann, exp);
+    },
+    lasting,
+  ),
+
+  check(
+    'authentication-refresh-expires',
+    async (t) => {
+      const ann = await shortLived(t, 'ann');
+      const exp = soon(SHORT_S + 1);
+      await ann.acked('auth', { token: t.mint('ann', { exp }) });
+      await expires(t, ann, exp);
+    },
+    { ...lasting, variant: 'later', takes: () => (SHORT_S + 1) * 1000 },
+  ),
+];
+
+const refused = [
+  check('authentication-refresh-rejected', async (t) => {
+    const ann = await t.connect('ann');
+    for (const [what, token] of Object.entries(wrongTokens(t))) {
+      t.note(`auth with ${what}`);
+      await ann.refuses('auth_failed', () => ann.request('auth', { token: t.secret(token) }));
+    }
+    await ann.refuses('invalid_payload', () => ann.request('auth', {}));
+  }),
+
+  check('authentication-refresh-rejected-changes-nothing', async (t) => {
+    const [ann, bob] = await t.join('lounge', 'ann', 'bob');
+    for (const token of [
+      ...Object.values(wrongTokens(t)).slice(0, 4),
+      t.mint('ann', { exp: 1, rooms: [] }),
+    ])
+      await ann.refuses('auth_failed', () => ann.request('auth', { token: t.secret(token) }));
+    await ann.chat('lounge', 'still me');
+    const { from } = await bob.receives('chat', { data: { text: 'still me' } });
+    t.equal(from, ann.user, 'the sender of a chat after an auth that failed');
+    await ann.joins('board');
+  }),
+
+  check(
+    'authentication-refresh-rejected-changes-nothing',
+    async (t) => {
+      const exp = soon();
+      const ann = await shortLived(t, 'ann', exp);
+      for (const token of Object.values(wrongTokens(t)))
+        await ann.refuses('auth_failed', () => ann.request('auth', { token: t.secret(token) }));
+      await expires(t, ann, exp);
+    },
+    { ...lasting, variant: 'not-longer' },
+  ),
+
+  check(
+    'authentication-refresh-rejected-changes-nothing',
+    async (t) => {
+      const { algorithm } = t.minter.config;
+      const exp = soon(2);
+      const ann = await t.connect('ann');
+      const claims = { sub: ann.user, exp };
+      const token = signedBy(t, algorithm, stranger(algorithm).key, {}, claims);
+      await ann.refuses('auth_failed', () => ann.request('auth', { token: t.secret(token) }));
+      await t.pause(untilEnd(t, exp) + 500);
+      await ann.staysOpen();
+    },
+    { ...lasting, variant: 'not-shorter' },
+  ),
+
+  check('authentication-refresh-subject-changed', async (t) => {
+    const ann = await t.connect('ann');
+    ann.send('auth', { token: t.mint('bob') }, { id: '1' });
+    await ann.closes(4001, 'subject_changed');
+    t.equal(ann.received('ack'), [], 'what acknowledges an auth of another user');
+  }),
+];
+
+const narrowed = [
+  check('authentication-refresh-narrows-rooms', async (t) => {
+    const [ann, bob] = await t.join('lounge', 'ann', 'bob');
+    await bob.joins('board');
+    await ann.joins('board');
+    await ann.acked('auth', { token: t.mint('ann', { rooms: [t.room('lounge')] }) });
+    await bob.receives('leave', {
+      room: 'board',
+      data: { user: ann.user, reason: 'unauthorized' },
+    });
+    await ann.refuses('forbidden', () => ann.request('chat', { text: 'hi' }, { room: 'board' }));
+    await ann.refuses('forbidden', () => ann.request('join', {}, { room: 'board' }));
+    const { members } = (await bob.members('board')).data;
+    t.equal(members, [bob.user], 'the members of the room that the new token does not allow');
+    await ann.chat('lounge', 'still here');
+    await bob.receives('chat', { room: 'lounge' });
+    t.equal(bob.received('leave', { room: 'lounge' }), [], 'who left the room that is allowed');
+  }),
+
+  check(
+    'authentication-refresh-narrows-rooms',
+    async (t) => {
+      const [laptop, bob] = await t.join('board', 'ann', 'bob');
+      const phone = await t.connect('ann');
+      await phone.joins('board');
+      await phone.acked('auth', { token: t.mint('ann', { rooms: [] }) });
+      await phone.refuses('forbidden', () =>
+        phone.request('chat', { text: 'hi' }, { room: 'board' }),
+      );
+      await laptop.chat('board', 'I stay');
+      await bob.receives('chat', { data: { text: 'I stay' } });
+      t.equal(bob.received('leave'), [], 'what is told of a user who has a connection in the room');
+      t.equal(phone.received('chat'), [], 'what the other connection still hears of the room');
+    },
+    { variant: 'other-connection' },
+  ),
+
+  check('authentication-refresh-narrowing-told', async (t) => {
+    const [ann, bob] = await t.join('lounge', 'ann', 'bob');
+    await bob.joins('board');
+    await ann.joins('board');
+    ann.send('auth', { token: t.mint('ann', { rooms: [t.room('lounge')] }) });
+    const left = { user: ann.user, reason: 'unauthorized' };
+    await ann.receives('leave', { room: 'board', data: left });
+    await bob.chat('board', 'behind her back');
+    await ann.fencedBy(bob, 'lounge');
+    const heard = ann.received('*', { room: t.room('board') });
+    const after = heard.slice(heard.findIndex(({ type }) => type === 'leave') + 1);
+    t.equal(after, [], 'what comes of the room after the leave');
+  }),
+];
+
+const warned = [
+  check(
+    'authentication-expiry-warned',
+    async (t) => {
+      const exp = soon();
+      const ann = await shortLived(t, 'ann', exp);
+      const { data } = await ann.receives('auth_expiring', {}, untilEnd(t, exp));
+      t.equal(data.expires_at, iso(exp), 'expires_at in auth_expiring');
+      t.assert((data.in_ms ?? -1) <= SHORT_S * 1000, {
+        expected: `in_ms is at most the ${SHORT_S * 1000} ms that the token had`,
+        actual: `in_ms is ${data.in_ms}`,
+      });
+    },
+    lasting,
+  ),
+
+  check(
+    'authentication-expiry-warned-once',
+    async (t) => {
+      const exp = soon();
+      const ann = await shortLived(t, 'ann', exp);
+      await ann.ends(untilEnd(t, exp) + 5_000);
+      const warnings = ann.received('auth_expiring', { data: { expires_at: iso(exp) } });
+      if (warnings.length === 0) t.notExercised('the server does not warn');
+      t.equal(warnings.length, 1, 'the number of warnings before one expiry');
+    },
+    lasting,
+  ),
+
+  check(
+    'authentication-expiry-warned-once',
+    async (t) => {
+      const exp = soon();
+      const ann = await shortLived(t, 'ann', exp);
+      await ann.acked('auth', { token: t.mint('ann', { exp: exp + 1 }) });
+      await ann.ends(untilEnd(t, exp + 1) + 5_000);
+      for (const each of [exp, exp + 1]) {
+        const warnings = ann.received('auth_expiring', { data: { expires_at: iso(each) } });
+        t.assert(warnings.length <= 1, {
+          expected: 'at most one auth_expiring for one expiry',
+          actual: `${warnings.length} for ${iso(each)}`,
+        });
+      }
+    },
+    { ...lasting, variant: 'refreshed', takes: () => (SHORT_S + 1) * 1000 },
+  ),
+];
+
+/** The checks of a token that is renewed on an open connection. */
+export const refresh = [...taken, ...refused, ...narrowed, ...warned];
