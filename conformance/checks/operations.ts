@@ -186,6 +186,7 @@ export const operations = [
       const before = await settled(t);
       const ann = await t.connect('ann');
       const bob = await t.connect('bob');
+      t.equal(await active(t), before + 2, 'active_connections before both are closed');
       ann.close(1000);
       bob.close(3000, 'done');
       await ann.ends();

@@ -6,8 +6,10 @@ import { handshake } from './handshake.js';
 import { limits } from './limits.js';
 import { messages } from './messages.js';
 import type { Mutant } from './mutant.js';
+import { operations } from './operations.js';
 import { rates } from './rates.js';
 import { rooms } from './rooms.js';
+import { transport } from './transport.js';
 import { typing } from './typing.js';
 
 /** Every faulty server, chapter by chapter. */
@@ -22,4 +24,6 @@ export const mutants: readonly Mutant[] = [
   ...typing,
   ...direct,
   ...broadcast,
+  ...transport,
+  ...operations,
 ];

@@ -1,0 +1,286 @@
+import type { OperationsParts } from '#server/operations.js';
+import type { Connection, Core } from '#server/state.js';
+import { type Mutant, mutant } from './mutant.js';
+
+type Stats = ReturnType<OperationsParts['stats']>;
+
+const stats =
+  (change: (right: Stats, core: Core) => object): Mutant['parts'] =>
+  ({ operations }) => ({
+    operations: {
+      stats: (core, tally, at) => change(operations.stats(core, tally, at), core) as Stats,
+    },
+  });
+
+const active =
+  (count: (core: Core) => number): Mutant['parts'] =>
+  () => ({ operations: { active: count } });
+
+const headers =
+  (change: Readonly<Record<string, string>>): Mutant['parts'] =>
+  ({ operations }) => ({
+    operations: { headers: { ...operations.headers, ...change } },
+  });
+
+/** Counts more than the accepted messages: what `counts` says of each request, as its step is carried out. */
+const counting =
+  (counts: (type: string, core: Core, room: string) => number): Mutant['parts'] =>
+  ({ operations, steps }) => {
+    let extra = 0;
+    return {
+      operations: {
+        stats(core, tally, at) {
+          const right = operations.stats(core, tally, at);
+          return { ...right, total_messages: right.total_messages + extra };
+        },
+      },
+      steps: Object.fromEntries(
+        Object.entries(steps).map(([type, step]) => [
+          type,
+          (core, connection, incoming) => {
+            extra += counts(type, core, incoming.request.room ?? '');
+            return step(core, connection, incoming);
+          },
+        ]),
+      ),
+    };
+  };
+
+/** Faults of the chapter `operations`. */
+export const operations: readonly Mutant[] = [
+  mutant(
+    'operations-health-healthy',
+    'health-says-ok',
+    'The health check says `ok`.',
+    ({ operations: right }) => ({
+      operations: {
+        health: (core, at) => ({
+          status: 200,
+          body: { ...right.health(core, at).body, status: 'ok' as 'healthy' },
+        }),
+      },
+    }),
+  ),
+  mutant(
+    'operations-health-draining',
+    'health-alive-while-draining',
+    'The health check says healthy for as long as the process lives.',
+    ({ operations: right }) => ({
+      operations: {
+        health: (core, at) => ({
+          status: 200,
+          body: { ...right.health(core, at).body, status: 'healthy' },
+        }),
+      },
+    }),
+  ),
+  mutant(
+    'operations-health-counts-connections',
+    'health-counts-users',
+    'The health check counts users, and one more.',
+    ({ operations: right }) => ({
+      operations: {
+        health(core, at) {
+          const { status, body } = right.health(core, at);
+          return { status, body: { ...body, active_connections: core.users.size + 1 } };
+        },
+      },
+    }),
+  ),
+  mutant(
+    'operations-health-timestamp-current',
+    'health-cached',
+    'The health check is answered from a cache.',
+    ({ operations: right }) => {
+      let cached: ReturnType<OperationsParts['health']> | undefined;
+      return {
+        operations: {
+          health(core, at) {
+            cached ??= right.health(core, at);
+            return cached;
+          },
+        },
+      };
+    },
+  ),
+  mutant(
+    'operations-stats-members',
+    'stats-without-rate',
+    '`messages_per_second` is left out.',
+    stats(({ messages_per_second: _, ...rest }) => rest),
+  ),
+  mutant(
+    'operations-active-counts-welcomed',
+    'stats-count-users',
+    '`active_connections` counts users.',
+    active((core) => core.users.size),
+  ),
+  mutant(
+    'operations-active-excludes-unwelcomed',
+    'refused-connections-counted',
+    'A connection counts from the handshake on, and a refused one for ever.',
+    ({ handshake, operations: right }) => {
+      let refused = 0;
+      return {
+        handshake: {
+          dismiss(core, connection, closing) {
+            refused += 1;
+            return handshake.dismiss(core, connection, closing);
+          },
+        },
+        operations: { active: (core) => right.active(core) + refused },
+      };
+    },
+  ),
+  mutant(
+    'operations-active-drops-closed',
+    'active-only-grows',
+    '`active_connections` is the highest number so far.',
+    ({ operations: right }) => {
+      let most = 0;
+      return {
+        operations: {
+          active(core) {
+            most = Math.max(most, right.active(core));
+            return most;
+          },
+        },
+      };
+    },
+  ),
+  mutant(
+    'operations-active-drops-lost',
+    'lost-connections-counted',
+    'A connection that ends without a Close frame is counted for ever.',
+    ({ logs, operations: right }) => {
+      const lost = new Set<Connection>();
+      return {
+        logs: {
+          disconnect(core, connection, closing) {
+            if (closing.code === 1006) lost.add(connection);
+            return logs.disconnect(core, connection, closing);
+          },
+        },
+        operations: { active: (core) => right.active(core) + lost.size },
+      };
+    },
+  ),
+  mutant(
+    'operations-messages-count-accepted',
+    'deliveries-counted',
+    '`total_messages` counts deliveries.',
+    counting((type, core, room) =>
+      type === 'chat' ? (core.rooms.get(room)?.members.size ?? 1) - 1 : 0,
+    ),
+  ),
+  mutant(
+    'operations-messages-count-accepted',
+    'only-chat-counted',
+    '`total_messages` counts chat alone.',
+    counting((type) => (type === 'direct' || type === 'broadcast' ? -1 : 0)),
+  ),
+  mutant(
+    'operations-messages-exclude-refused',
+    'refused-messages-in-total',
+    '`total_messages` counts what was refused, too.',
+    ({ errors, operations: right }) => {
+      let refused = 0;
+      return {
+        errors: {
+          message(...args) {
+            refused += 1;
+            return errors.message(...args);
+          },
+        },
+        operations: {
+          stats(core, tally, at) {
+            const it = right.stats(core, tally, at);
+            return { ...it, total_messages: it.total_messages + refused };
+          },
+        },
+      };
+    },
+  ),
+  mutant(
+    'operations-messages-exclude-control',
+    'every-request-counted',
+    '`total_messages` counts requests of every bucket.',
+    counting((type) => (['join', 'leave', 'members', 'typing', 'ping'].includes(type) ? 1 : 0)),
+  ),
+  mutant(
+    'operations-messages-exclude-duplicates',
+    'duplicates-counted',
+    '`total_messages` counts a repeated request again.',
+    ({ resume, operations: right }) => {
+      let repeated = 0;
+      return {
+        resume: {
+          repeat(...args) {
+            repeated += 1;
+            return resume.repeat(...args);
+          },
+        },
+        operations: {
+          stats(core, tally, at) {
+            const it = right.stats(core, tally, at);
+            return { ...it, total_messages: it.total_messages + repeated };
+          },
+        },
+      };
+    },
+  ),
+  mutant(
+    'operations-uptime-measured',
+    'uptime-stands-still',
+    '`uptime_seconds` is always 1.',
+    stats((right) => ({ ...right, uptime_seconds: 1 })),
+  ),
+  mutant(
+    'operations-uptime-measured',
+    'uptime-in-milliseconds',
+    '`uptime_seconds` counts milliseconds.',
+    stats((right) => ({ ...right, uptime_seconds: right.uptime_seconds * 1_000 })),
+  ),
+  mutant(
+    'operations-rate-consistent',
+    'rate-per-minute',
+    '`messages_per_second` is a rate per minute.',
+    stats((right) => ({ ...right, messages_per_second: right.messages_per_second * 60 })),
+  ),
+  mutant(
+    'operations-rate-consistent',
+    'rate-over-a-minute-always',
+    '`messages_per_second` divides by 60 also in the first minute.',
+    stats((right) => ({ ...right, messages_per_second: right.total_messages / 60 })),
+  ),
+  mutant(
+    'operations-answers-json',
+    'answers-as-text',
+    'The answers are text/plain.',
+    headers({ 'Content-Type': 'text/plain' }),
+  ),
+  mutant(
+    'operations-answers-not-stored',
+    'answers-cached-for-a-minute',
+    'A cache may keep the answers for a minute.',
+    headers({ 'Cache-Control': 'max-age=60' }),
+  ),
+  mutant(
+    'operations-answers-name-nobody',
+    'stats-list-rooms',
+    '`/stats` lists the rooms.',
+    stats((right, core) => ({ ...right, rooms: [...core.rooms.keys()] })),
+  ),
+  mutant(
+    'operations-answers-name-nobody',
+    'stats-list-users',
+    '`/stats` lists the users.',
+    stats((right, core) => ({ ...right, users: [...core.users.keys()] })),
+  ),
+  mutant(
+    'operations-errors-are-problems',
+    'any-method-answered',
+    'Whatever the method, the numbers are sent.',
+    () => ({ operations: { allows: () => true } }),
+  ),
+];
