@@ -2,6 +2,7 @@ import type { Check } from './check.js';
 import type { Instances } from './instances.js';
 import { Journal } from './journal.js';
 import { lastOutput } from './process.js';
+import { requirement } from './requirements.js';
 import { Stage, type StageRun } from './stage.js';
 import { Inconclusive, NotExercised, TargetError, Vacuous, Violation } from './verdict.js';
 
@@ -57,12 +58,27 @@ export async function attempt(
   } catch (error) {
     if (own && !own.instance.running)
       journal.add('server', 'note', 'note', `ended${lastOutput(own.instance)}`);
-    return { ...classify(error, stage), stage, duration: performance.now() - start };
+    const found = classify(error, stage);
+    const lost = await lostToHeartbeat(check, found, stage);
+    return { ...(lost ?? found), stage, duration: performance.now() - start };
   } finally {
     clearTimeout(timer);
     stage.end();
     await own?.release();
   }
+}
+
+// A connection that was lost on a busy machine makes much else look wrong. Whether heartbeats are right is for the
+// checks of their own chapter to say.
+async function lostToHeartbeat(
+  { rule }: Check,
+  { result }: Classified,
+  stage: Stage,
+): Promise<Classified | undefined> {
+  if (result !== 'violation' || requirement(rule).chapter === 'heartbeat') return undefined;
+  const lost = await stage.lostToHeartbeat();
+  if (lost === undefined) return undefined;
+  return { result: 'inconclusive', reason: `${lost}, though Pings were answered` };
 }
 
 type Classified =

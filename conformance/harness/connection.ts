@@ -60,6 +60,7 @@ const FREE_BYTES = 4 * 1024 * 1024;
 const FREE_FRAMES = 20_000;
 const RETURN = 64;
 const HEARTBEAT_TIMEOUT = 4201;
+const INTERNAL_ERROR = 1011;
 const LINGER_MS = 250;
 const UNANSWERED: HandshakeResponse = {
   status: 0,
@@ -95,6 +96,7 @@ export class Connection {
   readonly #requests = new Map<string, string[]>();
   readonly #waits = new Set<() => void>();
   #responded = false;
+  readonly #openedAt = performance.now();
   #sentClose = false;
   #detached = false;
 
@@ -133,6 +135,22 @@ export class Connection {
       }),
       { outlivesClose: true },
     );
+  }
+
+  /**
+   * How a heartbeat ended this connection although its Pings were answered, in words; undefined when it did not, or
+   * cannot have. On a busy machine our Pongs may have been late. A connection that was merely dropped counts as well
+   * when `drops` is set and it had been open for as long as a Ping may stay unanswered.
+   */
+  lostToHeartbeat(timeoutMs: number, drops: boolean): string | undefined {
+    const { closed } = this;
+    if (!closed || !this.autoPong) return undefined;
+    const { code, reason, by, detail, at } = closed;
+    const told =
+      code === HEARTBEAT_TIMEOUT ||
+      (code === INTERNAL_ERROR && /ping|alive|heartbeat/i.test(reason));
+    const dropped = drops && (by === 'fin' || by === 'reset') && at - this.#openedAt >= timeoutMs;
+    return told || dropped ? `${this.label}'s connection: ${detail}` : undefined;
   }
 
   /** Sends exactly this text as one text message. */
@@ -385,21 +403,8 @@ export class Connection {
     };
   }
 
-  /** Whether a heartbeat ended the connection: on a busy machine our Pong may have been late. */
-  protected tooLate({ code }: Close): boolean {
-    return code === HEARTBEAT_TIMEOUT && this.autoPong && !this.host.final;
-  }
-
-  /** That a server ignores Pongs is for the checks of the heartbeat to say. */
-  protected heartbeatLost({ detail }: Close): Inconclusive {
-    return new Inconclusive(
-      `${this.label}'s connection was ${detail}, though its Pings were answered`,
-    );
-  }
-
-  #cutOff(explanation: Explanation): Error {
+  #cutOff(explanation: Explanation): Violation {
     const { closed, response } = this;
-    if (closed && this.tooLate(closed)) return this.heartbeatLost(closed);
     return new Violation({
       ...explanation,
       actual: `${this.label}'s connection ended first: ${closed?.detail}; it had received ${this.inbox.summary()}`,

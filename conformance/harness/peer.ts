@@ -256,7 +256,6 @@ export class Peer extends Connection {
       (reason === undefined ||
         (typeof reason === 'string' ? close.reason === reason : reason.test(close.reason)));
     if (fits) return close;
-    if (this.tooLate(close)) throw this.heartbeatLost(close);
     throw new Violation({
       expected: wanted,
       actual: `${this.label}: ${close.detail}`,

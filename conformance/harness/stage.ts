@@ -56,6 +56,7 @@ export const ROOT_NO_WELCOME = 'no welcome';
 export const ROOT_DIED = 'the server died';
 
 const STALLED_MS = 500;
+const SETTLE_MS = 1_000;
 
 let count = 0;
 
@@ -351,6 +352,26 @@ export class Stage {
     this.#aborts.add(() => void instance.stop());
     return instance;
   };
+
+  /**
+   * How a heartbeat ended one of this check's connections, in words. Waits for what the server may have sent already,
+   * at most a second.
+   */
+  async lostToHeartbeat(): Promise<string | undefined> {
+    const timeoutMs = this.#run.welcome?.heartbeat.timeout_ms;
+    if (!Number.isFinite(timeoutMs)) return undefined;
+    const open = [...this.#peers].filter(
+      ({ closed, response }) => !closed && response.status === 101,
+    );
+    const heard = open.map((peer) => peer.echoesPing('anything else?').catch(() => {}));
+    const second = this.pause(SETTLE_MS);
+    await Promise.race([Promise.all(heard), second]);
+    for (const peer of this.#peers) {
+      const lost = peer.lostToHeartbeat(Number(timeoutMs), !this.final);
+      if (lost !== undefined) return lost;
+    }
+    return undefined;
+  }
 
   /** Lets go of everything. */
   readonly end = (): void => {

@@ -12,13 +12,16 @@ let runs = 0;
  * @returns what ends it
  */
 export function tolerateStray(): () => void {
-  if (runs === 0) process.on('unhandledRejection', onStray);
+  if (runs === 0) process.on('unhandledRejection', onStray).on('rejectionHandled', onCaught);
   runs += 1;
   return () => {
     runs -= 1;
-    if (runs === 0) process.off('unhandledRejection', onStray);
+    if (runs === 0) process.off('unhandledRejection', onStray).off('rejectionHandled', onCaught);
   };
 }
+
+// Without a listener Node warns of every rejection that is handled late.
+function onCaught(): void {}
 
 function onStray(reason: unknown): void {
   if (!VERDICTS.some((each) => reason instanceof each)) throw reason;

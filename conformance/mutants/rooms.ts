@@ -1,6 +1,7 @@
+import type { Item } from '#server/broker/broker.js';
 import { refuse } from '#server/errors.js';
 import { enter, giveUp, leave } from '#server/lobby.js';
-import type { Connection, Effect } from '#server/state.js';
+import type { Connection, Core, Effect } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
 import { crowds } from './rooms.crowds.js';
 import { inRooms, pause, replying, tampered, ungated } from './tampering.js';
@@ -14,6 +15,30 @@ const curt = (effect: Effect): Effect => {
   const { seq, epoch } = effect.message.data;
   return { ...effect, message: { ...effect.message, data: { seq, epoch } } };
 };
+
+// A membership that begins or ends only after the room's next chat, though it was acknowledged before.
+function belated(
+  type: string,
+  kind: 'enter' | 'leave',
+  act: (core: Core, connection: Connection, name: string, rev: number) => void,
+): Mutant['parts'] {
+  return (right) => {
+    const due = new Map<string, () => void>();
+    const { steps = {} } = tampered(type, (effects, core, connection) => {
+      for (const effect of effects)
+        if (effect.do === kind)
+          due.set(effect.room, () =>
+            act(core, connection, effect.room, 'rev' in effect ? effect.rev : 0),
+          );
+      return effects.filter((effect) => effect.do !== kind);
+    })(right);
+    const audience = (_core: Core, { name }: { name: string }, { message }: Item) => {
+      if (message.type === 'chat') queueMicrotask(due.get(name) ?? (() => {}));
+      return 'members' as const;
+    };
+    return { steps, rooms: { audience } };
+  };
+}
 
 const joining: readonly Mutant[] = [
   mutant(
@@ -48,14 +73,9 @@ const joining: readonly Mutant[] = [
     'rooms-join-then-every-event',
     'subscribes-after-answering',
     'The server answers before its subscription is in force.',
-    tampered('join', (effects, core, connection) => {
-      for (const effect of effects)
-        if (effect.do === 'enter')
-          setTimeout(() => {
-            giveUp(core, connection, effect.room);
-            enter(core, connection, effect.room, effect.rev);
-          }, 20);
-      return effects.filter((effect) => effect.do !== 'enter');
+    belated('join', 'enter', (core, connection, name, rev) => {
+      giveUp(core, connection, name);
+      enter(core, connection, name, rev);
     }),
   ),
   mutant(
@@ -165,11 +185,7 @@ const leaving: readonly Mutant[] = [
     'rooms-leave-stops-events',
     'leave-takes-effect-late',
     'The ack of a leave overtakes the end of the subscription.',
-    tampered('leave', (effects, core, connection) => {
-      for (const effect of effects)
-        if (effect.do === 'leave') setTimeout(() => leave(core, connection, effect.room), 20);
-      return effects.filter((effect) => effect.do !== 'leave');
-    }),
+    belated('leave', 'leave', leave),
   ),
   mutant(
     'rooms-leave-idempotent',
