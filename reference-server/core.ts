@@ -57,6 +57,7 @@ export async function createCore(
     connections: new Map(),
     users: new Map(),
     rooms: new Map(),
+    executing: new Map(),
     typing: new Map(),
     newId: () => {
       issued += 1;

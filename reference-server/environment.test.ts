@@ -57,6 +57,7 @@ describe('the environment', () => {
     [{ PARLOR_TOKEN_ALGORITHM: 'RS256' }, 'needs a public key'],
     [{ PARLOR_TOKEN_JWKS_URL: 'nowhere' }, 'PARLOR_TOKEN_JWKS_URL must be a URL, not "nowhere".'],
     [{ PARLOR_ALLOWED_ORIGINS: 'https://a.test/' }, 'must be a scheme, a host and perhaps a port'],
+    [{ PARLOR_ALLOWED_ORIGINS: 'null' }, 'must be a scheme, a host and perhaps a port'],
     [{ PARLOR_FEATURES: 'directs' }, 'A feature must be one of'],
     [{ PARLOR_SESSIONS: 'ann' }, 'PARLOR_SESSIONS must be a list of value=user, not "ann".'],
     [{ PARLOR_MESSAGES_LIMIT: '0' }, 'PARLOR_MESSAGES_LIMIT must be an integer of at least 1'],

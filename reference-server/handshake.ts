@@ -12,6 +12,7 @@ import { type Instant, timestamp } from './clock.js';
 import { who } from './lobby.js';
 import { after, type Maybe } from './maybe.js';
 import { reply } from './messages.js';
+import { parseOrigin } from './origins.js';
 import { perform } from './perform.js';
 import { verifySession } from './sessions.js';
 import type { Closing, Connection, Core, Effect, Grant, Incoming } from './state.js';
@@ -120,7 +121,10 @@ const offered: HandshakeParts['checks'][number] = ({ parts }, { offers }) => {
 /** As the specification has it. */
 export const handshake: HandshakeParts = {
   checks: [endpoint, method, version, draining, allowedOrigin, namedOrigin, offered],
-  origin: (origin, allowed) => allowed.includes(origin),
+  origin(origin, allowed) {
+    const parsed = parseOrigin(origin);
+    return parsed !== null && allowed.includes(parsed);
+  },
 
   subprotocol(offers) {
     if (offers.length === 0) return { select: null };
@@ -225,7 +229,7 @@ export function admit(core: Core, connection: Connection, verdict: Verdict): May
     if (connection.phase === 'awaiting' && parts.shutdown.admits(core))
       return welcome(core, connection, grant);
     const gone = core.broker.exit(who(connection), [], 'disconnected', core.now());
-    return after(gone, () => dismiss(core, connection, parts.shutdown.late));
+    return after(gone, () => dismiss(core, connection, parts.shutdown.late(core)));
   });
 }
 
@@ -237,6 +241,7 @@ function dismiss(core: Core, connection: Connection, closing: Closing): void {
 function welcome(core: Core, connection: Connection, grant: Grant): void {
   const at = core.now();
   connection.phase = 'welcomed';
+  connection.welcomed = true;
   core.awaiting.delete(connection);
   core.connections.set(connection.id, connection);
   const siblings = core.users.get(grant.user);

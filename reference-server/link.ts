@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { Verdict } from './authentication.js';
+import { Feed } from './feed.js';
 import { type Frame, payloadOf } from './frames.js';
 import { admit, first } from './handshake.js';
 import type { Pulse, Sign } from './heartbeat.js';
@@ -50,6 +51,7 @@ export class Link implements PureLink {
   #waitingBytes = 0;
   /** Whether the next message is a first-message authentication. */
   #first = false;
+  #feed: Feed | null = null;
   #bytesRead = 0;
   readonly #onWelcome: (link: Link) => void;
 
@@ -71,6 +73,7 @@ export class Link implements PureLink {
       link: this,
       phase: 'awaiting',
       grant: nobody,
+      welcomed: false,
       rooms: new Map(),
       alarms: [],
       limiters: null,
@@ -145,6 +148,18 @@ export class Link implements PureLink {
     for (const it of frames) this.#out.letter(this, it);
   }
 
+  replay(frames: Iterable<Frame>): void {
+    this.#out.flush();
+    this.#feed ??= new Feed(this.#core.config.limits.max_queue_bytes / 2, this);
+    this.#feed.add(this.tapped(frames));
+    this.feed();
+  }
+
+  /** Hands the replay under way as much as it takes. */
+  feed(): void {
+    if (this.#feed?.pump() === 'done') this.#feed = null;
+  }
+
   flush(): void {
     this.#out.flush();
   }
@@ -177,7 +192,8 @@ export class Link implements PureLink {
   /** Writes whole frames. */
   write(bytes: Buffer): void {
     if (this.#ws.readyState !== OPEN) return;
-    this.#socket.write(bytes);
+    if (this.#feed) this.#feed.defer(bytes);
+    else this.#socket.write(bytes);
     this.sign('delivery');
     this.#watch();
   }
@@ -185,13 +201,36 @@ export class Link implements PureLink {
   /** Has the library compress and write a frame. */
   writeFrame(frame: Frame): void {
     if (this.#ws.readyState !== OPEN) return;
-    this.#ws.send(payloadOf(frame), { binary: frame.binary });
+    if (this.#feed) this.#feed.defer(frame);
+    else this.#ws.send(payloadOf(frame), { binary: frame.binary });
     this.#watch();
+  }
+
+  /** Writes a piece of a replay, and goes on with it once the peer's end has taken this one. */
+  push(piece: Buffer | Frame): void {
+    const next = () => this.feed();
+    if (Buffer.isBuffer(piece)) this.#socket.write(piece, next);
+    else this.#ws.send(payloadOf(piece), { binary: piece.binary }, next);
+  }
+
+  /** Whether frames may still be written. */
+  get open(): boolean {
+    return this.#ws.readyState === OPEN;
+  }
+
+  /** Each frame as it leaves: as it is, or as the parts' tap has it. */
+  *tapped(frames: Iterable<Frame>): Generator<Frame> {
+    const { outbound } = this.#core.parts.transport;
+    for (const frame of frames) {
+      if (outbound) yield* outbound(frame, this.connection);
+      else yield frame;
+    }
   }
 
   #watch(): void {
     const { backpressure } = this.#core.parts;
-    const waiting = this.#ws.bufferedAmount;
+    // A replay bounds its own part of the queue.
+    const waiting = this.#feed ? this.#feed.deferred : this.#ws.bufferedAmount;
     if (waiting === 0 || this.connection.phase === 'ended') return;
     if (backpressure.tooSlow(waiting, this.#core.config.limits.max_queue_bytes))
       perform(this.#core, this.connection, [{ do: 'close', closing: backpressure.slow }]);

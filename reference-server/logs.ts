@@ -16,21 +16,26 @@ export interface LogsParts {
   disconnect(core: Core, connection: Connection, closing: Closing): LogEvent;
 }
 
-function line(event: string, core: Core, { id, grant }: Connection): Record<string, unknown> {
+function line(
+  event: string,
+  core: Core,
+  { id, grant, welcomed }: Connection,
+): Record<string, unknown> {
   const { wall } = core.now();
   return {
     event,
     timestamp: timestamp(wall),
     connection_id: id,
-    ...(grant.user === '' ? {} : { user: grant.user }),
+    ...(welcomed ? { user: grant.user } : {}),
   };
 }
 
 /** As the specification has it. */
 export const logs: LogsParts = {
   connect: (core, connection) => line('websocket_connect', core, connection),
-  message: (core, connection, { bytes }) => ({
+  message: (core, connection, { bytes, request }) => ({
     ...line('message_received', core, connection),
+    ...(core.parts.messages.known(request.type) ? { type: request.type } : {}),
     message_length: bytes.length,
   }),
   error: (core, connection, code) => ({ ...line('websocket_error', core, connection), code }),

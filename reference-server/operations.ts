@@ -1,6 +1,10 @@
+import { closes } from '#schemas/closes.js';
 import type { Body } from '#schemas/types.js';
 import { type Instant, timestamp } from './clock.js';
 import type { Core, Counters } from './state.js';
+
+// Beside the registry: no code in the Close frame, and no Close frame at all.
+const registered = new Set<number>([...closes.map(({ code }) => code), 1005, 1006]);
 
 const SPAN_S = 60;
 const SLOT_MS = 100;
@@ -12,7 +16,7 @@ export class Tally implements Counters {
   total = 0;
   readonly messages = new Map<string, number>();
   readonly errors = new Map<string, number>();
-  readonly closes = new Map<number, number>();
+  readonly closes = new Map<string, number>();
   readonly #slots = new Uint32Array(SLOTS + 1);
   readonly #started: number;
   #slot = 0;
@@ -37,7 +41,9 @@ export class Tally implements Counters {
   }
 
   close(code: number): void {
-    this.closes.set(code, (this.closes.get(code) ?? 0) + 1);
+    // Clients may choose among thousands: the unregistered count as one.
+    const name = registered.has(code) ? String(code) : 'other';
+    this.closes.set(name, (this.closes.get(name) ?? 0) + 1);
   }
 
   /** Seconds since the server began. */

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Limits, Rate } from '#schemas/types.js';
+import { parseOrigin } from './origins.js';
 import type { PartsOverrides } from './parts.js';
 import type { SessionStore } from './sessions.js';
 
@@ -199,9 +200,10 @@ function resolveFeatures(options: ServerOptions): ReadonlySet<string> {
 }
 
 function resolveOrigin(origin: string): string {
-  const url = URL.canParse(origin) ? new URL(origin) : null;
-  if (url && url.origin === origin) return origin;
-  return fail(`An allowed origin must be a scheme, a host and perhaps a port, not ${origin}.`);
+  const parsed = parseOrigin(origin);
+  return (
+    parsed ?? fail(`An allowed origin must be a scheme, a host and perhaps a port, not ${origin}.`)
+  );
 }
 
 function resolveLimits(options: ServerOptions): Limits {
@@ -240,7 +242,7 @@ export function resolveOptions(options: ServerOptions): Config {
     heartbeat,
     authTimeoutMs: integer('The authentication timeout', options.authTimeoutMs ?? 10_000, 1),
     graceMs: integer('The grace in milliseconds', options.graceMs ?? 10_000, 0),
-    reconnectSpreadMs: integer('The reconnect spread', options.reconnectSpreadMs ?? 10_000, 0),
+    reconnectSpreadMs: integer('The reconnect spread', options.reconnectSpreadMs ?? 5_000, 0),
     limits: resolveLimits(options),
     rates,
     typingTtlMs: integer('The typing TTL in milliseconds', options.typingTtlMs ?? 6_000, 1),

@@ -152,7 +152,8 @@ export class Gatherer implements Outbox {
 
 export type { Batch };
 
-function join(frames: readonly Frame[], bytes: number): Buffer {
+/** Frames in one piece. */
+export function join(frames: readonly Frame[], bytes: number): Buffer {
   const [only] = frames;
   if (frames.length === 1 && only) return only.bytes;
   return Buffer.concat(

@@ -1,4 +1,5 @@
 import { enter, leave, who } from './lobby.js';
+import { replayed } from './resume.js';
 import type { Closing, Connection, Core, Effect } from './state.js';
 import { farewell } from './typing.js';
 
@@ -10,6 +11,9 @@ export function perform(core: Core, connection: Connection, effects: readonly Ef
       case 'send':
         connection.link.send(core.parts.messages.encode(core, effect.message, effect.payload));
         if (effect.message.type === 'error') noteError(core, connection, effect.message.data);
+        break;
+      case 'replay':
+        connection.link.replay(replayed(core, effect.events));
         break;
       case 'enter':
         enter(core, connection, effect.room, effect.rev);
@@ -35,7 +39,6 @@ function noteError(core: Core, connection: Connection, data: Readonly<Record<str
 /** Takes a connection out of everything it was in: its rooms, its user, its alarms. */
 export function end(core: Core, connection: Connection, closing: Closing): void {
   if (connection.phase === 'ended') return;
-  const welcomed = connection.phase === 'welcomed';
   // What it was owed leaves before its rooms forget it.
   connection.link.flush();
   connection.phase = 'ended';
@@ -44,7 +47,7 @@ export function end(core: Core, connection: Connection, closing: Closing): void 
   connection.alarms = [];
   core.counters.close(closing.code);
   core.log?.(core.parts.logs.disconnect(core, connection, closing));
-  if (welcomed) vacate(core, connection);
+  if (connection.welcomed) vacate(core, connection);
 }
 
 function vacate(core: Core, connection: Connection): void {

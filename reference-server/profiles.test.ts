@@ -114,7 +114,7 @@ describe('a drain', () => {
     drain(core, 'restart', () => 0);
     const told = [...ann.take(), ...bob.take()];
     for (const message of told) expect(validateServer('server_shutdown', message)).toBeNull();
-    expect(told.map(({ data }) => data['retry_after_ms'])).toEqual([2_600, 5_100]);
+    expect(told.map(({ data }) => data['retry_after_ms'])).toEqual([1_250, 2_500]);
     await ann.send({ type: 'chat', id: '1', room: 'den', data: { text: 'x' } });
     await ann.send({ type: 'ping', id: '2' });
     expect(ann.take().map(({ type, data }) => data['code'] ?? type)).toEqual([
@@ -122,11 +122,11 @@ describe('a drain', () => {
       'pong',
     ]);
     pass(100);
-    expect(bob.closing).toEqual({ code: 1012, reason: 'server_restart;retry_after_ms=5100' });
+    expect(bob.closing).toEqual({ code: 1012, reason: 'server_restart;retry_after_ms=2500' });
     expect([...ann.take(), ...bob.take()]).toEqual([]);
     const late = await connect('eve');
     expect(late.inbox).toEqual([]);
-    expect(late.closing?.code).toBe(1001);
+    expect(late.closing?.code).toBe(1012);
   });
 });
 

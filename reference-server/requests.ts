@@ -7,7 +7,7 @@ import { tell } from './direct.js';
 import { refuse } from './errors.js';
 import { ping } from './messages.js';
 import { rateGate } from './rates.js';
-import { repeatGate } from './resume.js';
+import { repeatGate, underway } from './resume.js';
 import { join, leave, members, membershipGate, permissionGate, roomGate } from './rooms.js';
 import { drainGate } from './shutdown.js';
 import type { Connection, Core, Effect, Gate, Incoming, Outcome, Step } from './state.js';
@@ -117,7 +117,14 @@ export function incoming(bytes: Buffer, binary: boolean, core: Core): Incoming {
 
 /** Leads one message of a welcomed connection through the gates to its step. */
 export function receive(core: Core, connection: Connection, message: Incoming): Outcome {
+  const outcome = attempt(core, connection, message);
+  // Only now is its type known, and nothing of what it led to is told yet.
   core.log?.(core.parts.logs.message(core, connection, message));
+  if (message.once && outcome instanceof Promise) underway(core, message.once, outcome);
+  return outcome;
+}
+
+function attempt(core: Core, connection: Connection, message: Incoming): Outcome {
   try {
     const outcome = pass(core, connection, message, 0);
     if (!(outcome instanceof Promise)) return outcome;

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { Joined, Past, Remembered, Since } from './broker/broker.js';
+import type { Joined, Once, Past, Remembered, Since } from './broker/broker.js';
+import type { Frame } from './frames.js';
 import { after } from './maybe.js';
 import { reply } from './messages.js';
 import type { Core, Effect, Gate, Incoming, Outgoing, Request } from './state.js';
@@ -34,7 +35,13 @@ export interface ResumeParts {
   repeat(core: Core, incoming: Incoming, first: Remembered): readonly Effect[];
 }
 
-const covered = new Set(['chat', 'direct', 'broadcast', 'binary']);
+/** The types whose repetition is recognised, each with the members of `data` that are its content. */
+const content: Readonly<Record<string, readonly string[]>> = {
+  chat: ['text', 'meta'],
+  direct: ['to', 'text', 'meta'],
+  broadcast: ['text', 'meta'],
+  binary: ['content_type', 'name', 'meta'],
+};
 
 /** As the specification has it. */
 export const resume: ResumeParts = {
@@ -55,10 +62,11 @@ export const resume: ResumeParts = {
     return later.length === present - seq ? later : null;
   },
 
-  covers: (type) => covered.has(type),
+  covers: (type) => Object.hasOwn(content, type),
 
   digest({ type, room, data, payload }) {
-    const hash = createHash('sha256').update(canonical([type, room ?? null, data]));
+    const known = (content[type] ?? []).map((name) => data[name] ?? null);
+    const hash = createHash('sha256').update(canonical([type, room ?? null, known]));
     if (payload) hash.update('\n').update(payload);
     return hash.digest('base64url');
   },
@@ -89,13 +97,21 @@ function canonical(value: unknown): string {
   return `{${members.join(',')}}`;
 }
 
-/** The replay of what was missed, as effects. */
-export function replay(core: Core, events: readonly Past[]): Effect[] {
-  return events.map(({ message, payload }) => ({
-    do: 'send',
-    message: core.parts.resume.mark(message),
-    ...(payload ? { payload } : {}),
-  }));
+/** The frames of a replay, each made when it is asked for. */
+export function* replayed(core: Core, events: readonly Past[]): Generator<Frame> {
+  for (const { message, payload } of events)
+    yield core.parts.messages.encode(core, core.parts.resume.mark(message), payload);
+}
+
+const key = ({ user, id }: Once) => `${id} ${user}`;
+
+/** A request is being executed: a twin of it waits for its end. */
+export function underway(core: Core, once: Once, end: Promise<unknown>): void {
+  core.executing.set(key(once), end);
+  const forget = () => {
+    if (core.executing.get(key(once)) === end) core.executing.delete(key(once));
+  };
+  end.then(forget, forget);
 }
 
 /** Answers a repeated request as it was answered first. */
@@ -106,8 +122,11 @@ export const repeatGate: Gate = (core, connection, incoming) => {
   if (!parts.covers(request.type)) return null;
   const user = parts.owner(connection.grant.user, connection.id);
   const once = { user, id: request.id, digest: parts.digest(request) };
+  const twin = core.executing.get(key(once));
   incoming.once = once;
-  return after(core.broker.recall(user, request.id, at), (first) =>
-    first ? parts.repeat(core, incoming, first) : null,
-  );
+  const look = () =>
+    after(core.broker.recall(once.user, once.id, at), (first) =>
+      first ? parts.repeat(core, incoming, first) : null,
+    );
+  return twin ? twin.then(look) : look();
 };

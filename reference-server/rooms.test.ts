@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { validateAck, validateServer } from '#schemas/validate.js';
 import { aloneInMemory } from './core.js';
 import { type Client, world } from './fixtures/core.js';
+import { slowBroker } from './fixtures/slow.js';
 import { perform } from './perform.js';
 
 const join = async (client: Client, room: string, data: object = {}) => {
@@ -175,7 +176,8 @@ describe('resume', () => {
     await chat(one, 'den', 'x', 'same');
     const first = one.take().find(({ type }) => type === 'ack')?.data;
     two.take();
-    await chat(two, 'den', 'x', 'same');
+    const data = { text: 'x', unknown: 1 };
+    await two.send({ type: 'chat', id: 'same', room: 'den', timestamp: 'now', data });
     expect(two.take()).toMatchObject([{ type: 'ack', data: { ...first, duplicate: true } }]);
     await chat(two, 'den', 'y', 'same');
     expect(two.take()).toMatchObject([{ data: { code: 'duplicate_id' } }]);
@@ -185,6 +187,20 @@ describe('resume', () => {
     two.take();
     await chat(two, 'den', 'y', 'same');
     expect(two.take().at(-1)?.data['seq']).toBe(3);
+  });
+
+  it('lets a twin wait for the end of the first', async () => {
+    const { connect } = await world({}, slowBroker(1, 1));
+    const [one, two, bob] = [await connect('ann'), await connect('ann'), await connect('bob')];
+    const request = { type: 'direct', id: 'same', data: { to: 'bob', text: 'psst' } };
+    await Promise.all([one.send(request), two.send(request), one.send(request)]);
+    await bob.send({ type: 'direct', id: 'last', data: { to: 'bob', text: 'end' } });
+    const acks = [...one.take(), ...two.take()].filter(({ type }) => type === 'ack');
+    expect(acks.map(({ data }) => data['duplicate'] ?? false)).toEqual([false, true, true]);
+    expect(new Set(acks.map(({ data }) => data['id'])).size).toBe(1);
+    const texts = () => bob.inbox.flatMap((it) => (it.type === 'direct' ? [it.data['text']] : []));
+    while (!texts().includes('end')) await new Promise((resolve) => setImmediate(resolve));
+    expect(texts()).toEqual(['psst', 'end']);
   });
 });
 

@@ -4,7 +4,6 @@ import { refuse } from './errors.js';
 import { expect, giveUp, who } from './lobby.js';
 import { after } from './maybe.js';
 import { reply } from './messages.js';
-import { replay } from './resume.js';
 import type {
   Connection,
   Core,
@@ -117,7 +116,7 @@ export const join: Step = (core, connection, { request, at }) => {
       const data = { ...parts.rooms.joinAck(joined), ...past?.ack };
       return parts.rooms.welcomeIn(
         reply(core, request, 'ack', data, at),
-        replay(core, past?.events ?? []),
+        past && past.events.length > 0 ? [{ do: 'replay', events: past.events }] : [],
         { do: 'enter', room: name, rev: joined.rev },
       );
     },

@@ -35,6 +35,10 @@ describe('the opening handshake', () => {
     ],
     ['an expired token', `?token=${mint('a', { exp: 1 })}`, {}, 4001, 'token_expired'],
     ['a foreign origin', `?token=${mint('a')}`, { origin: 'https://app.test.evil' }, 403, 'http'],
+    ['an origin with a path', '', { origin: 'https://app.test/' }, 403, 'http'],
+    ['an origin as userinfo', '', { origin: 'https://app.test@evil.test' }, 403, 'http'],
+    ['the default port', '', { origin: 'https://app.test:443' }, 4001, 'token_missing'],
+    ['another port', '', { origin: 'https://app.test:444' }, 403, 'http'],
     ['a null origin', '', { origin: 'null' }, 403, 'http'],
     ['a cookie without an origin', '', { cookie: 'session_token=s' }, 403, 'http'],
     ['an unknown session', '', { ...ORIGIN, cookie: 'session_token=x' }, 4003, 'session_invalid'],
@@ -212,6 +216,30 @@ describe('an open connection', () => {
     const seqs = ann.received.flatMap(({ type, seq }) => (type === 'chat' ? [seq] : []));
     expect(seqs).toEqual(seqs.map((_, at) => at + 1));
     bob.ws.terminate();
+  });
+});
+
+describe('a replay', () => {
+  it.each([false, true])('may be longer than the queue (deflate: %s)', async (deflate) => {
+    const limits = { max_queue_bytes: 65_536, max_message_bytes: 65_536 };
+    const resume = { max_events: 200 };
+    const { port } = await run({ limits, rates: [], resume, deflate });
+    const ann = await connect(port, 'ann');
+    const joined = await ann.request({ type: 'join', id: '1', room: 'den' });
+    const { epoch } = joined['data'] as { epoch: string };
+    const meta = { pad: Array.from({ length: 1_500 }, (_, n) => `${n * 7_919}`) };
+    for (let turn = 1; turn <= 200; turn += 1)
+      await ann.request({ type: 'chat', id: `${turn}`, room: 'den', data: { text: 'x', meta } });
+    const bob = await connect(port, 'bob', {}, deflate);
+    await bob.request({ type: 'join', id: 'j', room: 'den', data: { since: { epoch, seq: 0 } } });
+    const live = await ann.request({ type: 'chat', id: 'l', room: 'den', data: { text: 'live' } });
+    expect(live).toMatchObject({ type: 'ack' });
+    await bob.until(({ seq }) => seq === 201);
+    const chats = bob.received.filter(({ type }) => type === 'chat');
+    expect(chats.map(({ seq }) => seq)).toEqual(Array.from({ length: 201 }, (_, n) => n + 1));
+    const marks = chats.map(({ data }) => (data as { replay?: true }).replay ?? false);
+    expect(marks).toEqual([...Array(200).fill(true), false]);
+    expect(await bob.request({ type: 'ping', id: 'p' })).toMatchObject({ type: 'pong' });
   });
 });
 

@@ -197,7 +197,7 @@ function listen(http: Server, port: number, host: string): Promise<number> {
 /** Resolves when every connection has closed; peers that do not answer the Close frame are cut. */
 function settled(core: Core, links: Set<Link>): Promise<void> {
   const { graceMs } = core.config;
-  const { late, patienceMs } = core.parts.shutdown;
+  const { shutdown } = core.parts;
   return new Promise((resolve) => {
     const done = () => {
       clearInterval(poll);
@@ -208,9 +208,9 @@ function settled(core: Core, links: Set<Link>): Promise<void> {
     }, 10);
     core.agenda.in(graceMs, () => {
       for (const connection of [...core.awaiting])
-        perform(core, connection, [{ do: 'close', closing: late }]);
+        perform(core, connection, [{ do: 'close', closing: shutdown.late(core) }]);
     });
-    core.agenda.in(graceMs + patienceMs, () => {
+    core.agenda.in(graceMs + shutdown.patienceMs, () => {
       for (const link of links) link.terminate();
       done();
     });

@@ -16,6 +16,10 @@ export interface Session {
   /** Milliseconds since 1970; null: no fixed end. */
   readonly expiresAt: number | null;
   readonly revoked: boolean;
+  /** The only rooms that may be joined; all of them unless said. */
+  readonly rooms?: readonly string[];
+  /** Further rights, as in a token's `scope`; none unless said. */
+  readonly scopes?: readonly string[];
 }
 
 /**
@@ -108,12 +112,12 @@ export const sessions: SessionsParts = {
     return session.expiresAt !== null && session.expiresAt <= wall ? 'session_expired' : null;
   },
 
-  grant: ({ user, expiresAt }, key) => ({
+  grant: ({ user, expiresAt, rooms, scopes }, key) => ({
     user,
     method: 'session',
     expiresAt,
-    rooms: null,
-    scopes: [],
+    rooms: rooms ?? null,
+    scopes: scopes ?? [],
     session: key,
   }),
 

@@ -22,8 +22,8 @@ export interface ShutdownParts {
   readonly tellsLeaves: boolean;
   /** Whether a connection may still be welcomed. */
   admits(core: Core): boolean;
-  /** How a connection ends that came too late to be welcomed. */
-  readonly late: Closing;
+  /** How a connection ends that was not welcomed in time. */
+  late(core: Core): Closing;
   /** Milliseconds that the peers have to answer their Close frames before they are cut. */
   readonly patienceMs: number;
   /** What a signal makes of a process: it begins a drain of that reason, ends at once, or goes on. */
@@ -40,7 +40,7 @@ export const shutdown: ShutdownParts = {
       reason,
       grace_ms: graceMs,
       reconnect: reason !== 'shutdown',
-      retry_after_ms: graceMs + Math.floor(chance * reconnectSpreadMs),
+      retry_after_ms: reason === 'shutdown' ? 0 : Math.round(chance * reconnectSpreadMs),
     };
   },
 
@@ -60,7 +60,10 @@ export const shutdown: ShutdownParts = {
   refuses: (type) => type !== 'ping',
   tellsLeaves: false,
   admits: (core) => core.draining === null,
-  late: { code: 1001, reason: 'server_shutdown' },
+  late(core) {
+    const { reason, random } = core.draining ?? { reason: 'shutdown', random: Math.random };
+    return this.closing(this.notice(core, reason, random()));
+  },
   patienceMs: 2_500,
 
   onSignal(signal, draining) {
@@ -74,14 +77,16 @@ export const shutdown: ShutdownParts = {
 /** Refuses what comes after the notice. */
 export const drainGate: Gate = (core, connection, { request, at }) =>
   connection.notice && core.parts.shutdown.refuses(request.type)
-    ? refuse(core, connection, request, at, 'shutting_down', 'The server is shutting down.')
+    ? refuse(core, connection, request, at, 'shutting_down', 'The server is shutting down.', {
+        retry_after_ms: connection.notice.retry_after_ms,
+      })
     : null;
 
 /** Tells every welcomed connection that the server is about to stop; each is closed when its time is over. */
 export function drain(core: Core, reason: Notice['reason'], random: () => number): void {
   if (core.draining) return;
   const at = core.now();
-  core.draining = { reason, users: new Set(core.users.keys()) };
+  core.draining = { reason, random, users: new Set(core.users.keys()) };
   const { shutdown: parts } = core.parts;
   for (const connection of [...core.connections.values()]) {
     const notice = parts.notice(core, reason, random());

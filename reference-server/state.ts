@@ -1,5 +1,5 @@
 import type { Appointment } from './agenda.js';
-import type { Broker, Item, Once } from './broker/broker.js';
+import type { Broker, Item, Once, Past } from './broker/broker.js';
 import type { Instant } from './clock.js';
 import type { Frame } from './frames.js';
 import type { Maybe } from './maybe.js';
@@ -71,6 +71,8 @@ export interface Incoming {
 export type Effect =
   /** Send this message to the connection. */
   | { readonly do: 'send'; readonly message: Outgoing; readonly payload?: Uint8Array }
+  /** Send these events as a replay, as fast as the peer reads them, and all else behind them. */
+  | { readonly do: 'replay'; readonly events: readonly Past[] }
   /** Begin to deliver the room's items after `rev` to the connection. */
   | { readonly do: 'enter'; readonly room: string; readonly rev: number }
   /** Deliver no further item of the room to the connection. */
@@ -95,6 +97,8 @@ export type Step = (core: Core, connection: Connection, incoming: Incoming) => O
 export interface Link {
   /** Queues a frame; it leaves with the loop's turn. */
   send(frame: Frame): void;
+  /** Sends frames as fast as the peer reads them; what is sent later comes after them. */
+  replay(frames: Iterable<Frame>): void;
   /** Hands what is queued to the socket. */
   flush(): void;
   /** Sends the Close frame; what is queued was flushed before. */
@@ -112,6 +116,8 @@ export interface Connection {
   /** `awaiting` credentials, `welcomed`, or `ended`. */
   phase: 'awaiting' | 'welcomed' | 'ended';
   grant: Grant;
+  /** Whether it ever was welcomed. */
+  welcomed: boolean;
   /** The rooms the connection is in, each with the order number it entered at. */
   readonly rooms: Map<string, number>;
   /** What waits for its time on behalf of the connection. */
@@ -190,6 +196,8 @@ export interface Core {
   readonly connections: Map<string, Connection>;
   readonly users: Map<string, Set<Connection>>;
   readonly rooms: Map<string, LocalRoom>;
+  /** Requests whose end is awaited, by id and user. */
+  readonly executing: Map<string, Promise<unknown>>;
   /** Who is shown as typing: room and user, with the end of it. */
   readonly typing: Map<string, Appointment>;
   readonly out: Outbox;
@@ -203,5 +211,11 @@ export interface Core {
   /** A new globally unique id. */
   readonly newId: () => string;
   /** The drain under way, or null. */
-  draining: { readonly reason: Notice['reason']; readonly users: ReadonlySet<string> } | null;
+  draining: {
+    readonly reason: Notice['reason'];
+    /** Who was connected when it began. */
+    readonly users: ReadonlySet<string>;
+    /** Uniform from 0 to 1. */
+    readonly random: () => number;
+  } | null;
 }
