@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import net from 'node:net';
 import type { Env } from './contract.js';
 import type { Minter } from './tokens.js';
@@ -80,16 +81,27 @@ export function commandLauncher(command: string, options: StartOptions = {}): La
   };
 }
 
-/** A TCP port that nobody listens on at the moment. */
+// Below the range from which systems draw the ports of outgoing connections.
+const PORTS = { from: 12_000, to: 32_000 };
+const given = new Set<number>();
+
+/** A TCP port that nobody listens on at the moment, and that no other server of this runner was given. */
 export async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+  for (;;) {
+    const port = randomInt(PORTS.from, PORTS.to);
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    if (given.size > 10_000) given.clear();
+    return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = net.createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Whether something accepts TCP connections there. */
