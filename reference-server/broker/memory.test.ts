@@ -1,16 +1,7 @@
 import { expect, it } from 'vitest';
-import { brokerContract } from '../fixtures/broker.js';
 import { world } from '../fixtures/core.js';
 import { defaultParts } from '../parts.js';
 import { MemoryBroker } from './memory.js';
-
-brokerContract('memory', async (bounds) => {
-  const memory = new MemoryBroker(defaultParts, bounds);
-  return {
-    attach: async (_instance, listener) => memory.attach(listener),
-    end: async () => undefined,
-  };
-});
 
 it('keeps nothing of users and rooms that are long gone', async () => {
   const { core, connect, pass } = await world();
