@@ -3,7 +3,8 @@ import type { Instances } from './instances.js';
 import { Journal } from './journal.js';
 import { lastOutput } from './process.js';
 import { requirement } from './requirements.js';
-import { Stage, type StageRun } from './stage.js';
+import type { StageRun } from './shared.js';
+import { Stage } from './stage.js';
 import { Inconclusive, NotExercised, TargetError, Vacuous, Violation } from './verdict.js';
 
 /** What one attempt at a check came to. */
@@ -16,6 +17,9 @@ export type Attempt = { stage: Stage; duration: number } & (
 
 // A check that has not ended by then waits for something that the harness does not watch: our own mistake.
 const LONGEST_MS = 240_000;
+
+// What each instance of a cluster answers for alone.
+const APART = new Set(['operations', 'logs']);
 
 /** How an attempt is made. */
 export interface Circumstances {
@@ -45,6 +49,7 @@ export async function attempt(
       own = await instances.acquire(check);
       stage = new Stage(run, journal, nonce, final, own.instance);
     }
+    stage.spread = !APART.has(requirement(check.rule).profile);
     begun(stage);
     const tooLong = new Promise<never>((_, reject) => {
       timer = setTimeout(

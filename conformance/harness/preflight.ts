@@ -1,7 +1,8 @@
 import { Journal } from './journal.js';
 import { isObject } from './message.js';
 import { listens } from './process.js';
-import { Stage, type StageRun } from './stage.js';
+import type { StageRun } from './shared.js';
+import { Stage } from './stage.js';
 import type { RunningTarget } from './target.js';
 import { TargetError, UsageError, Violation } from './verdict.js';
 import type { Watchdog } from './watchdog.js';

@@ -1,6 +1,7 @@
 import { Journal } from './journal.js';
 import { lastOutput, listens } from './process.js';
-import { Stage, type StageRun } from './stage.js';
+import type { StageRun } from './shared.js';
+import { Stage } from './stage.js';
 import { Inconclusive, Violation } from './verdict.js';
 
 const RESTARTS = 5;

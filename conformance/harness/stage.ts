@@ -1,3 +1,4 @@
+import { Assertions } from './assertions.js';
 import type { Host } from './connection.js';
 import type { Overrides } from './contract.js';
 import { runControl } from './control.js';
@@ -8,10 +9,10 @@ import type { Journal } from './journal.js';
 import { Peer } from './peer.js';
 import type { Instance } from './process.js';
 import type { RuleId } from './requirements.js';
-import type { RunningTarget } from './target.js';
+import { ROOT_NO_WELCOME, type StageRun } from './shared.js';
 import type { Changes, Minter } from './tokens.js';
-import { type Explanation, Inconclusive, NotExercised, Vacuous, Violation } from './verdict.js';
-import type { Expiry, Watchdog } from './watchdog.js';
+import { type Explanation, NotExercised, Violation } from './verdict.js';
+import { Waits } from './waits.js';
 import { bucketOf, type Rate, type Welcome } from './welcome.js';
 
 /** How to open a connection without assuming anything of its outcome. */
@@ -35,33 +36,12 @@ export interface ConnectOptions extends OpenOptions {
   header?: Changes;
 }
 
-/** What all stages of a run share. */
-export interface StageRun {
-  readonly target: RunningTarget;
-  readonly watchdog: Watchdog;
-  /** What the target announced; undefined when it never welcomed anybody. */
-  readonly welcome: Welcome | undefined;
-  /** Seed of whatever is drawn at random. */
-  readonly seed: number;
-  /** Tells the run that a connection with valid credentials was welcomed, or was not. */
-  welcomed(yes: boolean): void;
-  /** What checks of the run observe once for all of them. */
-  readonly observed: Map<string, Promise<unknown>>;
-  /** Why connecting is hopeless, once it has proved to be. */
-  readonly hopeless: Violation | undefined;
-}
-
-/** Roots that several failures may share: connecting fails, or the server has died. */
-export const ROOT_NO_WELCOME = 'no welcome';
-export const ROOT_DIED = 'the server died';
-
-const STALLED_MS = 500;
 const SETTLE_MS = 1_000;
 
 let count = 0;
 
 /** What a check gets: clients, names of its own, and verdicts. All methods are bound. */
-export class Stage {
+export class Stage extends Assertions {
   readonly journal: Journal;
   /** What frames of this check broke, the first fault of each rule. */
   readonly findings = new Map<RuleId, FrameFault>();
@@ -69,20 +49,23 @@ export class Stage {
   readonly bugs: unknown[] = [];
   /** Whether this is the last attempt. */
   readonly final: boolean;
+  /** Whether connections go to the instances of a cluster in turn; else all go to the first. */
+  spread = false;
   readonly #run: StageRun;
   readonly #namespace: string;
   readonly #peers = new Set<Peer>();
   readonly #aborts = new Set<() => void>();
-  // What ends each wait in progress, and when it began; the latest is last.
-  readonly #waits = new Map<() => void, number>();
+  readonly #waits: Waits;
   readonly #own: Instance | undefined;
   readonly #sent = { bytes: 0, frames: 0 };
-  #extraMs = 0;
   #ids = 0;
   #fences = 0;
+  #connections = 0;
 
   constructor(run: StageRun, journal: Journal, nonce: string, final: boolean, own?: Instance) {
+    super();
     this.#run = run;
+    this.#waits = new Waits(run.watchdog);
     this.#own = own;
     this.journal = journal;
     this.final = final;
@@ -193,7 +176,7 @@ export class Stage {
     const credentials = given ? {} : { token: this.mint(label, claims, header) };
     try {
       const peer = await this.open(
-        { subprotocols: ['parlor.v1'], label, ...rest, ...credentials },
+        { subprotocols: ['parlor.v1'], label, at: this.#nextInstance(), ...rest, ...credentials },
         label,
       );
       await peer.receives('welcome');
@@ -273,68 +256,17 @@ export class Stage {
   };
 
   /** Lengthens every later wait of this check by an announced time, in milliseconds. */
-  readonly patience = (ms: number): void => {
-    this.#extraMs = Math.max(this.#extraMs, ms);
-  };
+  readonly patience = (ms: number): void => this.#waits.lengthen(ms);
 
   /** Waits for a promise as patiently as for a message. */
   readonly within = <T>(promise: Promise<T>, explanation: Explanation, extraMs = 0): Promise<T> =>
-    new Promise<T>((resolve, reject) => {
-      const unwatch = this.#watch((why) => {
-        if (why === 'noise')
-          reject(new Inconclusive(`the machine was too busy to tell: ${explanation.actual}`));
-        else reject(new Violation(explanation));
-      }, extraMs);
-      promise.then(resolve, reject).finally(unwatch);
-    });
+    this.#waits.within(promise, explanation, extraMs);
 
   /** Lets a time pass: only for rules that speak of one. */
-  readonly pause = (ms: number): Promise<void> =>
-    new Promise((resolve) => {
-      const stop = () => clearTimeout(timer);
-      const timer = setTimeout(() => {
-        this.#waits.delete(stop);
-        resolve();
-      }, ms);
-      this.#waits.set(stop, performance.now());
-    });
+  readonly pause = (ms: number): Promise<void> => this.#waits.pause(ms);
 
   /** Writes a remark into the timeline. */
   readonly note = (text: string): void => this.journal.add('', 'note', 'note', text);
-
-  /** The rule is broken. */
-  readonly fail = (explanation: Explanation): never => {
-    throw new Violation(explanation);
-  };
-
-  /** The rule is broken unless the condition holds. */
-  readonly assert = (condition: unknown, explanation: Explanation): void => {
-    if (!condition) throw new Violation(explanation);
-  };
-
-  /** The rule is broken unless both are equal as JSON. */
-  readonly equal = (actual: unknown, expected: unknown, what: string): void => {
-    if (canonical(actual) === canonical(expected)) return;
-    throw new Violation({
-      expected: `${what} is ${canonical(expected)}`,
-      actual: `${what} is ${canonical(actual)}`,
-    });
-  };
-
-  /** The situation never came about. */
-  readonly vacuous = (reason: string): never => {
-    throw new Vacuous(reason);
-  };
-
-  /** The target lacks what this needs. */
-  readonly notExercised = (reason: string): never => {
-    throw new NotExercised(reason);
-  };
-
-  /** It cannot be told. */
-  readonly inconclusive = (reason: string): never => {
-    throw new Inconclusive(reason);
-  };
 
   /** Makes a costly observation once for all checks of the run that name it. */
   readonly once = <T>(name: string, observe: () => Promise<T>): Promise<T> => {
@@ -376,11 +308,18 @@ export class Stage {
   /** Lets go of everything. */
   readonly end = (): void => {
     for (const peer of this.#peers) peer.detach();
-    for (const abort of [...this.#waits.keys(), ...this.#aborts]) abort();
+    this.#waits.end();
+    for (const abort of this.#aborts) abort();
   };
 
   /** Labels of this check's names in a text become plain again: for comparing what several runs say. */
   readonly plainNames = (text: string): string => text.replaceAll(`-${this.#namespace}`, '');
+
+  #nextInstance(): number {
+    if (!this.spread) return 0;
+    this.#connections += 1;
+    return (this.#connections - 1) % this.urls.length;
+  }
 
   #name(label: string): string {
     return label.endsWith(`-${this.#namespace}`) ? label : `${label}-${this.#namespace}`;
@@ -392,25 +331,15 @@ export class Stage {
 
   /** Whether the check does nothing but wait, for half a second and longer. */
   get stalled(): boolean {
-    const [since] = [...this.#waits.values()].slice(-1);
-    return since !== undefined && performance.now() - since > STALLED_MS;
+    return this.#waits.stalled;
   }
-
-  readonly #watch = (expire: (why: Expiry) => void, extraMs: number): (() => void) => {
-    const unwatch = this.#run.watchdog.watch(expire, this.#extraMs + extraMs);
-    this.#waits.set(unwatch, performance.now());
-    return () => {
-      this.#waits.delete(unwatch);
-      unwatch();
-    };
-  };
 
   get #host(): Host {
     return {
       journal: this.journal,
       parlor: this.parlor,
       final: this.final,
-      watch: this.#watch,
+      watch: (expire, extraMs) => this.#waits.watch(expire, extraMs),
       finding: (fault) => {
         if (!this.findings.has(fault.rule)) this.findings.set(fault.rule, fault);
       },
@@ -438,16 +367,5 @@ function noWelcome(error: Violation): Violation {
       hint: error.hint,
     },
     ROOT_NO_WELCOME,
-  );
-}
-
-// JSON with sorted members, so that equal values have equal texts.
-function canonical(value: unknown): string {
-  return (
-    JSON.stringify(value, (_key, each: unknown) =>
-      typeof each === 'object' && each !== null && !Array.isArray(each)
-        ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
-        : each,
-    ) ?? 'undefined'
   );
 }

@@ -1,0 +1,24 @@
+import type { RunningTarget } from './target.js';
+import type { Violation } from './verdict.js';
+import type { Watchdog } from './watchdog.js';
+import type { Welcome } from './welcome.js';
+
+/** What all stages of a run share. */
+export interface StageRun {
+  readonly target: RunningTarget;
+  readonly watchdog: Watchdog;
+  /** What the target announced; undefined when it never welcomed anybody. */
+  readonly welcome: Welcome | undefined;
+  /** Seed of whatever is drawn at random. */
+  readonly seed: number;
+  /** Tells the run that a connection with valid credentials was welcomed, or was not. */
+  welcomed(yes: boolean): void;
+  /** What checks of the run observe once for all of them. */
+  readonly observed: Map<string, Promise<unknown>>;
+  /** Why connecting is hopeless, once it has proved to be. */
+  readonly hopeless: Violation | undefined;
+}
+
+/** Roots that several failures may share: connecting fails, or the server has died. */
+export const ROOT_NO_WELCOME = 'no welcome';
+export const ROOT_DIED = 'the server died';
