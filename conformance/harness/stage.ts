@@ -1,5 +1,5 @@
 import { Assertions } from './assertions.js';
-import type { Host } from './connection.js';
+import type { Host } from './host.js';
 import type { Overrides } from './contract.js';
 import { runControl } from './control.js';
 import type { FrameFault } from './faults.js';

@@ -9,6 +9,7 @@ export interface Ground {
   readonly keys: Keys;
   readonly parts: Parts;
   readonly listener: Listener;
+  readonly log: (event: Readonly<Record<string, unknown>>) => void;
   /** How long a feed's log is kept after its last message, in milliseconds. */
   readonly keepMs: number;
   /** How many messages of a room are kept. */

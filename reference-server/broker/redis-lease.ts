@@ -52,6 +52,7 @@ export class Lease {
       return known;
     }
     const ended = this.id;
+    this.#ground.log({ event: 'lease_lost', lease: ended });
     this.#generation += 1;
     await this.#renew(true);
     await this.#bury(ended);
@@ -67,7 +68,10 @@ export class Lease {
   async search(): Promise<void> {
     const { link, keys } = this.#ground;
     const dead = list(await link.served.run('bury', keys.leases(), []));
-    for (const lease of dead.map(text)) await this.#clear(lease);
+    for (const lease of dead.map(text)) {
+      this.#ground.log({ event: 'lease_ended', lease });
+      await this.#clear(lease);
+    }
   }
 
   /** Ends the lease; `clean`: nothing is recorded under it. */

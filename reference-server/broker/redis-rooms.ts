@@ -299,6 +299,8 @@ export class Rooms {
   async #compare(room: LocalRoom): Promise<void> {
     room.compared = performance.now();
     const found = new Set(await room.feed.sync());
+    // Left by all and entered anew while Redis was asked: what was found is another room's business.
+    if (this.#rooms.get(room.name) !== room) return;
     const at = { wall: Date.now(), steady: performance.now() };
     const { upkeep } = this.#ground.link;
     for (const [connection, user] of room.here)

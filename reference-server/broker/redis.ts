@@ -42,10 +42,11 @@ const RENEWALS = 5;
 export function overRedis(link: RedisLink, options: RedisBrokerOptions = {}): BrokerFactory {
   return async (instance, listener, bounds, parts) => {
     const { presenceTtlMs = 30_000, prefix = 'parlor:', patienceMs = 5_000 } = options;
+    const { log = () => undefined } = options;
     const { window_ms: keepMs, max_events: most } = bounds.resume ?? WITHOUT_RESUME;
-    const ground = { link, keys: new Keys(prefix), parts, listener, keepMs, most };
+    const ground = { link, keys: new Keys(prefix), parts, listener, log, keepMs, most };
     const lease = new Lease(ground, instance, leaseTimes(presenceTtlMs));
-    const broker = new RedisBroker(ground, lease, presenceTtlMs, bounds.dedupWindowMs, options.log);
+    const broker = new RedisBroker(ground, lease, presenceTtlMs, bounds.dedupWindowMs);
     await link.open(broker, patienceMs);
     return broker;
   };
@@ -59,24 +60,16 @@ class RedisBroker implements Broker, LinkUser {
   readonly #rooms: Rooms;
   readonly #users: Users;
   readonly #dedupMs: number;
-  readonly #log: (event: Readonly<Record<string, unknown>>) => void;
   readonly #timers: NodeJS.Timeout[];
   readonly #exits = new Set<Promise<void>>();
 
-  constructor(
-    ground: Ground,
-    lease: Lease,
-    presenceTtlMs: number,
-    dedupMs: number | null,
-    log: RedisBrokerOptions['log'] = () => undefined,
-  ) {
+  constructor(ground: Ground, lease: Lease, presenceTtlMs: number, dedupMs: number | null) {
     this.#ground = ground;
     this.#lease = lease;
     this.#rooms = new Rooms(ground, lease);
     this.#users = new Users(ground, lease);
     this.presenceTtlMs = presenceTtlMs;
     this.#dedupMs = dedupMs ?? 0;
-    this.#log = log;
     const { lengthMs, searchMs } = lease.times;
     this.#timers = [
       this.#every(Math.max(20, lengthMs / RENEWALS), () => this.#renew()),
@@ -193,7 +186,7 @@ class RedisBroker implements Broker, LinkUser {
       await this.#lease.release(this.#rooms.empty && this.#users.empty);
     } catch (error) {
       // The others find out by the lease.
-      this.#log({ event: 'lease_not_released', reason: String(error) });
+      this.#ground.log({ event: 'lease_not_released', reason: String(error) });
     }
     this.#ground.link.close();
   }
@@ -209,7 +202,9 @@ class RedisBroker implements Broker, LinkUser {
       if (busy || this.#ground.link.state !== 'up') return;
       busy = true;
       work()
-        .catch((error: unknown) => this.#log({ event: 'upkeep_failed', reason: String(error) }))
+        .catch((error: unknown) =>
+          this.#ground.log({ event: 'upkeep_failed', reason: String(error) }),
+        )
         .finally(() => {
           busy = false;
         });
