@@ -1,5 +1,6 @@
 import type { Check } from '#conformance/harness/check.js';
 import { authentication } from './authentication.js';
+import { binary } from './binary.js';
 import { broadcast } from './broadcast.js';
 import { chat } from './chat.js';
 import { direct } from './direct.js';
@@ -28,4 +29,5 @@ export const checks: readonly Check[] = [
   ...typing,
   ...direct,
   ...broadcast,
+  ...binary,
 ];
