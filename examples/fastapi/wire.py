@@ -25,6 +25,13 @@ class ParlorProtocol(WebSocketsSansIOProtocol):
         else:
             self.transport.close()
 
+    def data_received(self, data: bytes) -> None:
+        """Sends the library's 414 or 431 for a head that it does not read: uvicorn leaves it, and the client, waiting."""
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
     def handle_cont(self, event: Any) -> None:
         """Collects a fragment; a message of too many closes 1008."""
         if len(self.frames) < MAX_FRAGMENTS:
