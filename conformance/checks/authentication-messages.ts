@@ -2,8 +2,9 @@ import { check } from '#conformance/harness/check.js';
 import { buildBinary } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { OpenOptions, Stage } from '#conformance/harness/stage.js';
+import { meanwhile } from './authentication-lifetime.js';
 import { signedBy, stranger } from './forgeries.js';
-import { closed, welcomed } from './openings.js';
+import { closed, opened, welcomed } from './openings.js';
 
 // 10 s that a server may wait and 5 s that it may take.
 const LONGEST_MS = 15_000;
@@ -12,7 +13,7 @@ const asked = [['auth', 'message']] as const;
 
 // A connection that will bring its token in the first message.
 const first = (t: Stage, options: OpenOptions = {}, user?: string) =>
-  t.open({ subprotocols: ['parlor.v1'], query: asked, ...options }, user);
+  opened(t, { query: asked, ...options }, user);
 
 const forgedToken = (t: Stage) => {
   const { algorithm } = t.minter.config;
@@ -166,13 +167,9 @@ const firsts = [
     'authentication-message-timeout',
     async (t) => {
       const peer = await first(t);
-      const waitingSince = performance.now();
       // A Pong that nobody asked for is no message.
-      while (!peer.closed && performance.now() - waitingSince < LONGEST_MS) {
-        peer.sendFrame({ opcode: 10, payload: 'still here' });
-        await t.pause(100);
-      }
-      await peer.closes(4001, 'auth_timeout', LONGEST_MS);
+      const pong = () => peer.sendFrame({ opcode: 10, payload: 'still here' });
+      await meanwhile(t, peer.closes(4001, 'auth_timeout', LONGEST_MS), pong, 100);
     },
     { timers: true },
   ),

@@ -2,9 +2,15 @@ import type { Peer } from '#conformance/harness/peer.js';
 import type { OpenOptions, Stage } from '#conformance/harness/stage.js';
 import { Violation } from '#conformance/harness/verdict.js';
 
+/** An opening handshake with the subprotocol; `user` is the label of whom it is to be. */
+export function opened(t: Stage, options: OpenOptions, user?: string): Promise<Peer> {
+  const label = user === undefined ? {} : { label: user };
+  return t.open({ subprotocols: ['parlor.v1'], ...label, ...options }, user);
+}
+
 /** An opening handshake that has to be welcomed. */
 export async function welcomed(t: Stage, options: OpenOptions, user?: string): Promise<Peer> {
-  const peer = await t.open({ subprotocols: ['parlor.v1'], ...options }, user);
+  const peer = await opened(t, options, user);
   await peer.receives('welcome');
   return peer;
 }

@@ -1,0 +1,95 @@
+import type { Grant } from '#server/state.js';
+import { type Mutant, mutant } from './mutant.js';
+
+const expired = { code: 4001, reason: 'token_expired' };
+
+/** Faults in the life of an open connection. */
+export const lifetime: readonly Mutant[] = [
+  mutant(
+    'authentication-expiry-closes',
+    'expiry-at-connect-only',
+    'The expiry is looked at when a connection opens, and never again.',
+    () => ({ authentication: { closesIn: () => null } }),
+  ),
+  mutant(
+    'authentication-expiry-closes',
+    'expiry-on-message-only',
+    'The expiry is looked at when a message comes.',
+    ({ gates }) => ({
+      authentication: { closesIn: () => null },
+      gates: {
+        json: (core, connection, incoming) =>
+          (connection.grant.expiresAt ?? Number.POSITIVE_INFINITY) <= incoming.at.wall
+            ? [{ do: 'close', closing: expired }]
+            : gates.json(core, connection, incoming),
+      },
+    }),
+  ),
+  mutant(
+    'authentication-expiry-closes',
+    'expiry-of-the-idle',
+    'Each message puts the close for expiry off by a second.',
+    ({ gates, authentication }) => {
+      const busy = new WeakMap<Grant, number>();
+      return {
+        gates: {
+          json: (core, connection, incoming) => {
+            busy.set(connection.grant, incoming.at.wall);
+            return gates.json(core, connection, incoming);
+          },
+        },
+        authentication: {
+          closesIn: (grant, core, at) => {
+            const left = authentication.closesIn(grant, core, at);
+            return left === null ? null : Math.max(left, (busy.get(grant) ?? 0) + 1_000 - at.wall);
+          },
+        },
+      };
+    },
+  ),
+  mutant(
+    'authentication-expiry-closes',
+    'expiry-other-reason',
+    'An expired connection is closed as one with an invalid token.',
+    () => ({ authentication: { expired: () => ({ code: 4001, reason: 'token_invalid' }) } }),
+  ),
+  mutant(
+    'authentication-expiry-not-early',
+    'expiry-with-margin',
+    'A connection is closed a second before its token ends.',
+    ({ authentication }) => ({
+      authentication: {
+        closesIn: (grant, core, at) => {
+          const left = authentication.closesIn(grant, core, at);
+          return left === null ? null : left - 1_000;
+        },
+      },
+    }),
+  ),
+  mutant(
+    'authentication-far-expiry-kept',
+    'expiry-31-bits',
+    'A timer that is set for more than 24.8 days fires at once.',
+    ({ authentication }) => ({
+      authentication: {
+        closesIn: (grant, core, at) => {
+          const left = authentication.closesIn(grant, core, at);
+          return left !== null && left >= 2 ** 31 ? 0 : left;
+        },
+      },
+    }),
+  ),
+  mutant(
+    'authentication-far-expiry-kept',
+    'expiry-32-bits',
+    'The milliseconds to the expiry are cut to 32 bits with a sign.',
+    ({ authentication }) => ({
+      authentication: {
+        closesIn: (grant, core, at) => {
+          const left = authentication.closesIn(grant, core, at);
+          return left === null ? null : left | 0;
+        },
+      },
+    }),
+  ),
+];
