@@ -15,6 +15,9 @@ const clientTypes = new Map<string, readonly string[]>(
 );
 
 /** The types whose messages name a room. */
+/** The types whose `text` is what a user says; elsewhere it is a member like any other. */
+const spokenTypes = new Set(['chat', 'direct', 'broadcast']);
+
 const roomTypes = new Set(['join', 'leave', 'members', 'chat', 'typing', 'binary']);
 
 const TYPE = /^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$/;
@@ -23,7 +26,7 @@ const ROOM = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/;
 const DEEPEST = 32;
 
 /** Whether a JSON value is an object, and no array. */
-export function isObject(value: unknown): value is Record<string, unknown> {
+function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
@@ -150,7 +153,8 @@ export const messages: MessagesParts = {
         message: 'must be a user: 1 to 255 bytes without control characters',
       };
     const limit = config.limits.max_text_bytes;
-    return typeof data['text'] !== 'string' || parts.limits.textBytes(data['text']) <= limit
+    const text = spokenTypes.has(type) ? data['text'] : null;
+    return typeof text !== 'string' || parts.limits.textBytes(text) <= limit
       ? null
       : { path: '/data/text', message: `is longer than ${limit} bytes of UTF-8`, limit };
   },
