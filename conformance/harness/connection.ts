@@ -1,45 +1,17 @@
 import type { Unit } from './assembler.js';
-import { type FrameFault, judge, judgeClose } from './faults.js';
+import { judgeClose } from './faults.js';
 import { closePayload, type Frame, type FrameInit, opcodes } from './frames.js';
 import type { HandshakeResponse, RequestInit } from './handshake.js';
 import { closeHint } from './hints.js';
+import type { Host } from './host.js';
 import { Inbox } from './inbox.js';
 import type { Journal } from './journal.js';
-import {
-  isMessage,
-  isObject,
-  type Message,
-  type NotAMessage,
-  parseBinary,
-  parseText,
-  type Received,
-} from './message.js';
+import { isMessage, isObject, type Message, parseBinary, type Received } from './message.js';
 import { kindOf, printBytes, printFrame, printRequest } from './printing.js';
+import { readMessage } from './reading.js';
 import { type Explanation, Inconclusive, Violation } from './verdict.js';
 import type { Expiry } from './watchdog.js';
 import { type Close, Wire } from './wire.js';
-
-/** What a connection needs of the check that it belongs to. */
-export interface Host {
-  readonly journal: Journal;
-  /** Whether the target speaks Parlor; else it is any WebSocket server. */
-  readonly parlor: boolean;
-  /** Whether this is the last attempt: then a target that stopped answering is at fault. */
-  readonly final: boolean;
-  watch(expire: (why: Expiry) => void, extraMs: number): () => void;
-  finding(fault: FrameFault): void;
-  /** The wire's name of a room's label. */
-  room(label: string): string;
-  /** An `id` that no other request of this check has. */
-  nextId(): string;
-  /** A text for a chat that only fences. */
-  fence(): string;
-  isFence(text: unknown): boolean;
-  /** Takes a mistake of ours that surfaced in an event. */
-  bug(error: unknown): void;
-  /** Bytes and frames that all connections of this check have sent. */
-  readonly sent: { bytes: number; frames: number };
-}
 
 /** A WebSocket Ping or Pong of the server. */
 export interface Beat {
@@ -352,37 +324,16 @@ export class Connection {
   #onMessage(kind: 'text' | 'binary', raw: Buffer, at: number): void {
     const shown = kind === 'text' ? raw : `${raw.length} bytes: ${printBytes(raw)}`;
     this.#note('received', kind, shown);
-    const parsed = kind === 'text' ? parseText(raw) : parseBinary(raw);
-    const message = isMessage(parsed)
-      ? parsed
-      : {
-          type: `(${kind})`,
-          data: kind === 'text' ? { text: raw.toString('utf8') } : {},
-          payload: raw,
-        };
-    if (this.host.parlor) this.#judge(parsed, kind === 'binary');
+    const features = this.firstWelcome?.data['features'];
+    const { message, faults } = readMessage(kind, raw, {
+      features: Array.isArray(features) ? features.map(String) : undefined,
+      requested: (ref) => this.#requests.get(ref) ?? [],
+    });
+    if (this.host.parlor) for (const fault of faults) this.host.finding(fault);
     if (message.type === 'welcome') this.firstWelcome ??= message;
     const received: Received = { message, raw, at };
     if (message.type === 'chat' && this.host.isFence(message.data.text)) this.inbox.note(received);
     else this.inbox.add(received);
-  }
-
-  #judge(parsed: Message | NotAMessage, binary: boolean): void {
-    if (!isMessage(parsed)) {
-      this.host.finding({
-        rule: 'messages-json-object',
-        expected: 'one I-JSON object in UTF-8',
-        actual: parsed.fault,
-      });
-      return;
-    }
-    const features = this.firstWelcome?.data['features'];
-    const faults = judge(parsed, {
-      features: Array.isArray(features) ? features.map(String) : undefined,
-      binary,
-      requested: (typeof parsed.ref === 'string' && this.#requests.get(parsed.ref)) || [],
-    });
-    for (const fault of faults) this.host.finding(fault);
   }
 
   #onClose(close: Close): void {

@@ -1,7 +1,8 @@
-import { Connection, type Host } from './connection.js';
+import { Connection } from './connection.js';
 import { opcodes } from './frames.js';
 import type { RequestInit } from './handshake.js';
 import { closeHint, rateHint, replyHint } from './hints.js';
+import type { Host } from './host.js';
 import { type Match, predicate, wording } from './inbox.js';
 import { type Data, describe, type Message, type Received } from './message.js';
 import { Violation } from './verdict.js';

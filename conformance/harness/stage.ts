@@ -1,9 +1,9 @@
 import { Assertions } from './assertions.js';
-import type { Host } from './host.js';
 import type { Overrides } from './contract.js';
 import { runControl } from './control.js';
 import type { FrameFault } from './faults.js';
 import type { RequestInit } from './handshake.js';
+import type { Host } from './host.js';
 import { type HttpAnswer, type HttpInit, httpRequest } from './http.js';
 import type { Journal } from './journal.js';
 import { Peer } from './peer.js';
