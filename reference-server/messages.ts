@@ -14,10 +14,10 @@ const clientTypes = new Map<string, readonly string[]>(
   ),
 );
 
-/** The types whose messages name a room. */
 /** The types whose `text` is what a user says; elsewhere it is a member like any other. */
 const spokenTypes = new Set(['chat', 'direct', 'broadcast']);
 
+/** The types whose messages name a room. */
 const roomTypes = new Set(['join', 'leave', 'members', 'chat', 'typing', 'binary']);
 
 const TYPE = /^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$/;
