@@ -1,3 +1,5 @@
+import { authentication } from './authentication.js';
+import { binary } from './binary.js';
 import { broadcast } from './broadcast.js';
 import { chat } from './chat.js';
 import { direct } from './direct.js';
@@ -14,6 +16,7 @@ import { typing } from './typing.js';
 
 /** Every faulty server, chapter by chapter. */
 export const mutants: readonly Mutant[] = [
+  ...authentication,
   ...handshake,
   ...limits,
   ...rooms,
@@ -26,4 +29,5 @@ export const mutants: readonly Mutant[] = [
   ...broadcast,
   ...transport,
   ...operations,
+  ...binary,
 ];
