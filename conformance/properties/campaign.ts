@@ -53,7 +53,7 @@ export async function campaign(
   bounds: Bounds,
   onFinding: (finding: Finding) => void = () => {},
 ): Promise<Campaign> {
-  const { network, announced, nonce } = scene;
+  const { announced, nonce } = scene;
   const start = performance.now();
   const result: Campaign = {
     coverage: new Coverage(),
@@ -68,7 +68,7 @@ export async function campaign(
       const { value: script, done } = scripts.next();
       if (done) return;
       left -= 1;
-      const outcome = await converse(script, network, announced, namespace(nonce));
+      const outcome = await converse(script, scene.network, announced, namespace(nonce));
       if (outcome.inconclusive) result.inconclusive += 1;
       result.coverage.add(outcome.judgement);
       const rules = new Set(outcome.judgement.causes.map((each) => each.rule));

@@ -19,7 +19,7 @@ export interface Connection {
   welcomed: number;
   ending: (Ending & { n: number }) | undefined;
   closed: (Closed & { n: number }) | undefined;
-  /** From here on it may be gone: our end or the server's, whichever came first. */
+  /** Until here the server surely kept it; Infinity when it lasts. Known once replies have been found. */
   over: number;
   /** From here on the server surely treats it as gone. */
   gone: number;
@@ -149,8 +149,7 @@ export class Facts {
       } else {
         if (entry.kind === 'end') connection.ending ??= { ...entry, n };
         else connection.closed ??= { ...entry, n };
-        connection.over = Math.min(connection.over, n);
-        connection.gone = this.settledAfter(connection.over);
+        connection.gone = Math.min(connection.gone, this.settledAfter(n));
       }
     });
   }
@@ -169,4 +168,25 @@ export function refusal({ reply }: Request): string | undefined {
 /** Whether a request was acknowledged. */
 export function acked({ reply }: Request): boolean {
   return reply?.message.type === 'ack';
+}
+
+/**
+ * Settles until when each connection was surely kept. A server may end one without our doing, for a heartbeat that
+ * a busy machine missed, and tell others before we read the Close frame. So what proves that it lived is the
+ * sending of a request that was answered, or that no heartbeat can have failed yet.
+ */
+export function lifetimes(facts: Facts): void {
+  const { interval_ms, timeout_ms } = facts.announced.heartbeat;
+  for (const connection of facts.connections) {
+    const { ending, closed, openedAt, requests } = connection;
+    const answered =
+      requests.findLast((each) => each.reply)?.n ?? Math.min(connection.welcomed, facts.end);
+    const doubtful = facts.trace.entries.findIndex(
+      ({ at }) => at >= openedAt + Math.min(interval_ms, timeout_ms),
+    );
+    const kept = Math.max(answered, doubtful < 0 ? Number.POSITIVE_INFINITY : doubtful);
+    if (ending) connection.over = Math.min(ending.n, kept);
+    else if (closed) connection.over = answered;
+    else connection.over = facts.final ? Number.POSITIVE_INFINITY : kept;
+  }
 }

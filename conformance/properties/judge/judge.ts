@@ -1,7 +1,7 @@
 import type { RuleId } from '#conformance/harness/requirements.js';
 import type { Trace } from '../trace.js';
 import { Events } from './events.js';
-import { Facts } from './facts.js';
+import { Facts, lifetimes } from './facts.js';
 import { Findings, type Violation } from './findings.js';
 import { identity } from './identity.js';
 import { lives } from './lives.js';
@@ -51,6 +51,7 @@ export function judge(trace: Trace, assumeSettled = false): Judgement {
     });
   });
   replies(facts, findings);
+  lifetimes(facts);
   const rooms = new Rooms(facts);
   const events = new Events(facts, rooms);
   lives(facts, findings);

@@ -158,7 +158,7 @@ function missing(facts: Facts, connection: Connection, findings: Findings): void
     if (request.reply || !owed(request)) return;
     // A later reply proves at once that this one was passed over; else it may still come.
     const passed = index < last;
-    if (!passed && (!facts.final || connection.over !== Number.POSITIVE_INFINITY)) return;
+    if (!passed && (!facts.final || connection.ending || connection.closed)) return;
     const repeated = connection.requests.some(
       (each) =>
         each !== request && each.message.id === request.message.id && each.message.id !== undefined,

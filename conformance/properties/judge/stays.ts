@@ -150,8 +150,7 @@ export class Rooms {
           stay.leaving = Math.min(stay.leaving, request.n);
           stay.left = Math.min(stay.left, reply.n);
           stay.until = reply.n;
-          if (reply.n < connection.over) stay.causes.clear();
-          stay.causes.add('leave');
+          stay.causes = new Set(['leave']);
           stay = undefined;
           state = 'out';
         } else {

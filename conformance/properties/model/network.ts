@@ -22,6 +22,7 @@ interface Wire {
   hear: Hear;
   in: (string | Buffer)[];
   fresh: boolean;
+  since: number;
   ended: boolean;
   paused: boolean;
   over: boolean;
@@ -36,9 +37,13 @@ export class Simulation implements Network {
   #clock = 0;
   #running = false;
 
-  constructor(server: Server, random: Random) {
+  readonly #restless: number;
+
+  /** `restless` is how often, from 0 to 1, the server ends a connection by its own will, as for a missed heartbeat. */
+  constructor(server: Server, random: Random, restless = 0) {
     this.server = server;
     this.#random = random;
+    this.#restless = restless;
   }
 
   now(): number {
@@ -67,6 +72,7 @@ export class Simulation implements Network {
       hear,
       in: [],
       fresh: true,
+      since: this.#clock,
       ended: false,
       paused: false,
       over: false,
@@ -118,6 +124,12 @@ export class Simulation implements Network {
   #step(): boolean {
     this.#clock += this.#random() * 0.2;
     const possible: (() => void)[] = [];
+    if (this.#random() < this.#restless) {
+      const wire = this.#wires[Math.floor(this.#random() * this.#wires.length)];
+      const age = this.#clock - (wire?.since ?? 0);
+      if (wire?.peer && age >= this.server.announced.heartbeat.timeout_ms)
+        this.server.disconnect(wire.peer);
+    }
     for (const wire of this.#wires) {
       const { peer } = wire;
       if (wire.fresh) possible.push(() => this.#connect(wire));
@@ -139,7 +151,7 @@ export class Simulation implements Network {
       else if (peer && !peer.open && !wire.over)
         possible.push(() => {
           wire.over = true;
-          wire.hear.closed(1000, '');
+          wire.hear.closed(wire.ended ? 1000 : 4201, '');
         });
     }
     possible[Math.floor(this.#random() * possible.length)]?.();

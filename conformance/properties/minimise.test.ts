@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { campaign, type Scene } from './campaign.js';
+import { drawScripts, scripts } from './generate.js';
+import { announced, styles } from './model/announced.js';
+import { randomFrom, Simulation } from './model/network.js';
+import { Server } from './model/server.js';
+import { reproduce } from './reproduce.js';
+import { readScript } from './script.js';
+
+/** A scene in which each conversation has a server of its own, with one fault that shows with some probability. */
+function scene(fault: string, probability: number): Scene {
+  let seed = 0;
+  const fresh = () => {
+    seed += 1;
+    const random = randomFrom(seed);
+    const style = styles[seed % styles.length] as (typeof styles)[number];
+    return new Simulation(
+      new Server(announced, style, (name) => name === fault && random() < probability),
+      randomFrom(seed),
+    );
+  };
+  return {
+    get network() {
+      return fresh();
+    },
+    announced,
+    nonce: 'm',
+  };
+}
+
+const cases: [fault: string, probability: number, operations: number][] = [
+  ['chat without membership', 1, 1],
+  ['forged sender', 1, 2],
+  ['join not announced', 1, 2],
+  ['double delivery', 1, 2],
+  ['dedup forgets', 1, 3],
+  ['leave for every connection', 1, 4],
+  ['delivery lost', 0.3, 3],
+  ['snapshot before registration', 0.3, 2],
+];
+
+describe('minimising', () => {
+  it.each(cases)(
+    '%s (in %d of the cases) to at most %d operations',
+    async (fault, probability, operations) => {
+      const where = scene(fault, probability);
+      const drawn = drawScripts(scripts(announced.features), 5);
+      const { findings } = await campaign(where, drawn, { count: 200, timeMs: 60_000, jobs: 4 });
+      const [finding] = findings;
+      const [cause] = finding?.judgement.causes ?? [];
+      if (!finding || !cause) throw new Error(`${fault} was not found`);
+      const proof = cause.entries.flatMap((n) => {
+        const entry = finding.trace.entries[n];
+        return entry?.kind === 'send' && entry.operation !== undefined ? [entry.operation] : [];
+      });
+      const small = await reproduce(finding.script, cause.rule, proof, where, where);
+      expect(small.tried).toBeLessThanOrEqual(60);
+      expect(small.exhausted).toBe(false);
+      expect(small.outcome).toBeDefined();
+      expect(small.rate.hits).toBeGreaterThan(0);
+      expect(readScript(small.script).ops.length, JSON.stringify(small.script)).toBeLessThanOrEqual(
+        operations,
+      );
+    },
+  );
+});
