@@ -40,7 +40,7 @@ export interface HttpRefusal {
 }
 
 /** What the offered subprotocols lead to. */
-export type Selection =
+type Selection =
   | { readonly select: string | null; readonly closing?: Closing }
   | { readonly status: number };
 

@@ -12,13 +12,13 @@ export interface Pulse {
 }
 
 /** What to do for a connection now, and in how many milliseconds to look again. */
-export interface Beat {
+interface Beat {
   readonly act: 'wait' | 'ping' | 'dead';
   readonly next: number;
 }
 
 /** The announced numbers, in milliseconds. */
-export interface HeartbeatNumbers {
+interface HeartbeatNumbers {
   readonly interval_ms: number;
   readonly timeout_ms: number;
 }

@@ -2,7 +2,7 @@ import { timestamp } from './clock.js';
 import type { Closing, Connection, Core, Incoming } from './state.js';
 
 /** One line of the log. */
-export type LogEvent = Readonly<Record<string, unknown>>;
+type LogEvent = Readonly<Record<string, unknown>>;
 
 /** The decisions of the chapter `logs`: what each event says. */
 export interface LogsParts {

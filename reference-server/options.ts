@@ -17,7 +17,7 @@ export const allFeatures = [
 ] as const;
 
 /** The name of an optional profile. */
-export type Feature = (typeof allFeatures)[number];
+type Feature = (typeof allFeatures)[number];
 
 /** The signature algorithms that a token may be configured with. */
 export const algorithms = ['HS256', 'RS256', 'ES256', 'EdDSA'] as const;

@@ -6,7 +6,7 @@ import { reply } from './messages.js';
 import type { Core, Effect, Gate, Incoming, Outgoing, Request } from './state.js';
 
 /** What a recovery adds to the `ack` of a join, and the events that follow it. */
-export interface Recovery {
+interface Recovery {
   readonly ack: { readonly recovered: boolean; readonly replayed: number };
   readonly events: readonly Past[];
 }
