@@ -126,7 +126,7 @@ const membership = [
   check('rooms-since-ignored', async ({ welcome, launch, connect, equal }) => {
     // A server that has the profile is started once more without it.
     const resumes = welcome.features.includes('resume');
-    const at = resumes ? await launch({ PARLOR_FEATURES: 'operations' }) : 0;
+    const at = resumes ? await launch({ PARLOR_FEATURES: 'operations' }, { shared: true }) : 0;
     const ann = await connect('ann', { at });
     for (const since of [null, 7, 'x', [], {}, { epoch: 'never', seq: 3 }]) {
       const { data } = await ann.joins('lounge', { since });

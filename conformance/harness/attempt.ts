@@ -1,5 +1,5 @@
 import type { Check } from './check.js';
-import type { Instances } from './instances.js';
+import type { Acquired } from './instances.js';
 import { Journal } from './journal.js';
 import { lastOutput } from './process.js';
 import { requirement } from './requirements.js';
@@ -29,7 +29,6 @@ export interface Circumstances {
   final: boolean;
   /** How long the check's announced times make it last, in milliseconds. */
   lasts: number;
-  instances: Instances;
   begun: (stage: Stage) => void;
 }
 
@@ -37,16 +36,16 @@ export interface Circumstances {
 export async function attempt(
   check: Check,
   run: StageRun,
-  { nonce, final, lasts, instances, begun }: Circumstances,
+  { nonce, final, lasts, begun }: Circumstances,
 ): Promise<Attempt> {
   const start = performance.now();
-  let own: Awaited<ReturnType<Instances['acquire']>> | undefined;
+  let own: Acquired | undefined;
   const journal = new Journal();
   let stage = new Stage(run, journal, nonce, final);
   let timer: NodeJS.Timeout | undefined;
   try {
     if (check.options.instance) {
-      own = await instances.acquire(check);
+      own = await run.instances.acquire(check.options.instance, check.options.shared ?? false);
       stage = new Stage(run, journal, nonce, final, own.instance);
     }
     stage.spread = !APART.has(requirement(check.rule).profile);

@@ -8,7 +8,7 @@ import { Instances } from './instances.js';
 import { Ledger } from './ledger.js';
 import { type Plan, plan } from './plan.js';
 import type { Preflight } from './preflight.js';
-import { Pulse } from './pulse.js';
+import { type Death, Pulse } from './pulse.js';
 import type { RunOptions } from './run.js';
 import { Schedule } from './schedule.js';
 import { ROOT_DIED, ROOT_NO_WELCOME, type StageRun } from './shared.js';
@@ -30,18 +30,19 @@ export class Conductor implements StageRun {
   readonly watchdog: Watchdog;
   readonly welcome: Preflight['welcome'];
   readonly seed: number;
+  readonly instances: Instances;
   readonly observed = new Map<string, Promise<unknown>>();
   hopeless: Violation | undefined;
   readonly #options: RunOptions;
   readonly #report: Reporter;
   readonly #start: number;
   readonly #ledger: Ledger;
-  readonly #instances: Instances;
   readonly #pulse: Pulse;
   readonly #nonce = randomBytes(2).toString('hex');
   readonly #again: Check[] = [];
   #everWelcomed: boolean;
   #unwelcomed = 0;
+  #told: Death | undefined;
 
   constructor(
     target: RunningTarget,
@@ -60,7 +61,7 @@ export class Conductor implements StageRun {
     this.#start = start;
     this.#everWelcomed = welcome !== undefined;
     this.#ledger = new Ledger(options.report, options);
-    this.#instances = new Instances(target.launch);
+    this.instances = new Instances(target.launch);
     this.#pulse = new Pulse(this);
   }
 
@@ -85,7 +86,7 @@ export class Conductor implements StageRun {
       await this.#onceMore();
     } finally {
       canary.stop();
-      await this.#instances.stop();
+      await this.instances.stop();
     }
     if (this.watchdog.noise > NOISY)
       await this.#note(
@@ -195,22 +196,28 @@ export class Conductor implements StageRun {
 
   async #decide(check: Check, final: boolean, begun: (stage: Stage) => void): Promise<void> {
     await this.#ledger.begin(check);
+    const start = performance.now();
     const outcome = await attempt(check, this, {
       nonce: this.#nonce,
       final,
       lasts: this.welcome && check.options.takes ? check.options.takes(this.welcome) : 0,
-      instances: this.#instances,
       begun,
     });
     await this.#ledger.findings(check, outcome.stage);
     const undecided = outcome.result === 'violation' || outcome.result === 'inconclusive';
-    const death = undecided && !check.options.instance ? await this.#pulse.death() : undefined;
+    const shared = !check.options.instance;
+    // Whatever was under way when the server died and came back says nothing.
+    if (undecided && shared && !final && this.#pulse.revivedAt > start) {
+      this.#again.push(check);
+      return;
+    }
+    const death = undecided && shared ? await this.#pulse.death() : undefined;
     if (death !== undefined) {
       const revived = await this.#revive(death);
-      if (!revived) this.hopeless ??= died(undefined, death);
+      if (!revived) this.hopeless ??= died(undefined, death.text);
       // Whoever of those that ran together ended the server will do so again, alone.
       if (revived && !final) this.#again.push(check);
-      else await this.#ledger.end(check, withDeath(outcome, death));
+      else await this.#ledger.end(check, withDeath(outcome, death.text));
     } else if (outcome.result === 'inconclusive' && !final) this.#again.push(check);
     else {
       this.#giveUpConnecting(outcome);
@@ -224,9 +231,12 @@ export class Conductor implements StageRun {
     if (!this.#everWelcomed && this.#unwelcomed >= 3) this.hopeless ??= outcome.violation;
   }
 
-  async #revive(death: string): Promise<boolean> {
-    const revived = await this.#pulse.revive();
-    await this.#note('warning', `${death}${revived ? '\nThe runner has started it again.' : ''}`);
+  async #revive(death: Death): Promise<boolean> {
+    const revived = await this.#pulse.revive(death);
+    if (this.#told === death) return revived;
+    this.#told = death;
+    const after = revived ? '\nThe runner has started it again.' : '';
+    await this.#note('warning', `${death.text}${after}`);
     return revived;
   }
 }

@@ -1,4 +1,3 @@
-import type { Check } from './check.js';
 import type { Overrides } from './contract.js';
 import type { Instance } from './process.js';
 import { NotExercised } from './verdict.js';
@@ -22,6 +21,12 @@ export function inTurn(launch: Launch, limit: number): Launch {
   };
 }
 
+/** A server in use. */
+export interface Acquired {
+  instance: Instance;
+  release: () => Promise<void>;
+}
+
 /** The servers that checks ask for: one each, or one for all that share the same variables. */
 export class Instances {
   readonly #launch: Launch | undefined;
@@ -32,23 +37,31 @@ export class Instances {
   }
 
   /**
-   * The server that a check asks for, and what lets go of it.
+   * A server with these variables, and what lets go of it; a shared one serves all who ask for the same.
    *
    * @throws NotExercised when the runner cannot start any
    */
-  async acquire({ options }: Check): Promise<{ instance: Instance; release: () => Promise<void> }> {
+  async acquire(overrides: Overrides, shared: boolean): Promise<Acquired> {
     if (!this.#launch) throw new NotExercised('the runner does not own the start command');
-    const overrides = options.instance ?? {};
-    if (!options.shared) {
+    if (!shared) {
       const instance = await this.#launch(overrides);
       return { instance, release: () => instance.stop() };
     }
     const key = JSON.stringify(Object.entries(overrides).sort());
-    const shared = this.#shared.get(key) ?? this.#launch(overrides);
-    this.#shared.set(key, shared);
-    const instance = await shared;
-    if (!instance.running) this.#shared.delete(key);
+    let instance = await this.#take(key, overrides);
+    if (!instance.running) {
+      this.#shared.delete(key);
+      instance = await this.#take(key, overrides);
+    }
     return { instance, release: async () => {} };
+  }
+
+  #take(key: string, overrides: Overrides): Promise<Instance> {
+    const known = this.#shared.get(key);
+    if (known || !this.#launch) return known ?? Promise.reject(new Error('nothing to start'));
+    const fresh = this.#launch(overrides);
+    this.#shared.set(key, fresh);
+    return fresh;
   }
 
   /** Ends the shared ones. */

@@ -1,3 +1,4 @@
+import { Instances } from './instances.js';
 import { Journal } from './journal.js';
 import { isObject } from './message.js';
 import { listens } from './process.js';
@@ -29,6 +30,7 @@ export async function preflight(target: RunningTarget, watchdog: Watchdog): Prom
     welcome: undefined,
     seed: 0,
     observed: new Map(),
+    instances: new Instances(undefined),
     welcomed: () => {},
     hopeless: undefined,
   };

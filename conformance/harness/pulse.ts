@@ -6,30 +6,53 @@ import { Inconclusive, Violation } from './verdict.js';
 
 const RESTARTS = 5;
 
+/** The end of the target. */
+export interface Death {
+  /** What happened, in words. */
+  text: string;
+  /** When it was noticed, in milliseconds of `performance.now()`. */
+  at: number;
+}
+
 /** Tells whether the target is still alive after something went wrong, and starts it again where that is ours to do. */
 export class Pulse {
   readonly #run: StageRun;
   #restarts = 0;
-  #examining: Promise<string | undefined> | undefined;
+  /** When the target was last started again, in milliseconds of `performance.now()`. */
+  revivedAt = Number.NEGATIVE_INFINITY;
+  #examining: Promise<Death | undefined> | undefined;
+  #reviving: Promise<boolean> | undefined;
 
   constructor(run: StageRun) {
     this.#run = run;
   }
 
-  /** How the target ended, in words; undefined while it lives. Those who ask at the same time share the answer. */
-  death(): Promise<string | undefined> {
-    this.#examining ??= this.#examine().finally(() => {
-      this.#examining = undefined;
-    });
+  /** How the target ended; undefined while it lives. Those who ask at the same time share the answer. */
+  death(): Promise<Death | undefined> {
+    this.#examining ??= this.#examine()
+      .then((text) => (text === undefined ? undefined : { text, at: performance.now() }))
+      .finally(() => {
+        this.#examining = undefined;
+      });
     return this.#examining;
   }
 
-  /** Starts a dead target again; false when the runner cannot, or has done so five times. */
-  async revive(): Promise<boolean> {
+  /** Starts a dead target again, once for each death; false when the runner cannot, or has done so five times. */
+  revive({ at }: Death): Promise<boolean> {
+    if (this.revivedAt > at && this.#reviving === undefined) return Promise.resolve(true);
+    this.#reviving ??= this.#restart().finally(() => {
+      this.#reviving = undefined;
+    });
+    return this.#reviving;
+  }
+
+  async #restart(): Promise<boolean> {
     const { restart } = this.#run.target;
     if (!restart || this.#restarts >= RESTARTS) return false;
     this.#restarts += 1;
+    this.revivedAt = Number.POSITIVE_INFINITY;
     await restart();
+    this.revivedAt = performance.now();
     return true;
   }
 

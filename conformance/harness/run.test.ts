@@ -1,96 +1,106 @@
 import { createHmac } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { check } from './check.js';
+import type { Env } from './contract.js';
 import type { CheckEnd, RunEvent } from './events.js';
-import { runConformance } from './run.js';
-import type { Target } from './target.js';
-
-const SECRET = 'a secret of at least thirty-two bytes';
+import type { Instance } from './process.js';
+import { requirements } from './requirements.js';
+import { type RunOptions, runConformance } from './run.js';
+import { Inconclusive } from './verdict.js';
 
 /** What a tiny server does wrong, if anything. */
 interface Manners {
   welcome?: boolean;
   leak?: boolean;
+  timestamp?: string;
+  members?: unknown;
 }
 
-// Rooms, chat and ping in forty lines: enough of Parlor for the harness to hold on to.
-async function tiny({ welcome = true, leak = false }: Manners = {}) {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-  await new Promise((resolve) => server.once('listening', resolve));
-  const rooms = new Map<string, Map<WebSocket, string>>();
-  const seqs = new Map<string, number>();
-  const timestamp = () => new Date().toISOString();
-  let ids = 0;
-  server.on('connection', (socket, request) => {
-    const user = verify(request);
-    if (!user) return socket.close(4001, 'token_invalid');
-    const send = (message: object) =>
-      socket.send(JSON.stringify({ ...message, timestamp: timestamp() }));
-    if (welcome) send({ type: 'welcome', data: welcomeData(user) });
-    socket.on('message', (raw) => {
-      const { type, id, room, data } = JSON.parse(String(raw));
-      const reply = (message: object) =>
-        id !== undefined && send({ ...message, ref: id, ...(room && { room }) });
-      const members = rooms.get(room) ?? new Map<WebSocket, string>();
-      if (type === 'ping') reply({ type: 'pong', data: data ?? {} });
-      if (type === 'join') {
-        rooms.set(room, members);
-        const others = [...members].filter(([, each]) => each !== user);
-        members.set(socket, user);
-        const users = [...new Set(members.values())];
-        reply({
-          type: 'ack',
-          data: { members: users, count: users.length, seq: seqs.get(room) ?? 0, epoch: 'e1' },
-        });
-        for (const [each] of others)
-          each.send(JSON.stringify({ type: 'join', room, data: { user }, timestamp: timestamp() }));
-      }
-      if (type === 'chat') {
-        const seq = (seqs.get(room) ?? 0) + 1;
-        seqs.set(room, seq);
-        ids += 1;
-        const event = JSON.stringify({
-          type,
-          id: `e${ids}`,
-          room,
-          from: user,
-          seq,
-          data: { text: data.text },
-          timestamp: timestamp(),
-        });
-        reply({ type: 'ack', data: { id: `e${ids}`, seq } });
-        for (const each of leak ? server.clients : members.keys()) each.send(event);
-      }
+const running = new Set<Instance>();
+afterEach(async () => {
+  await Promise.all([...running].map((instance) => instance.stop()));
+});
+
+// Rooms, chat and ping: enough of Parlor for the harness to hold on to. A chat "die" ends it.
+const tiny =
+  ({ welcome = true, leak = false, timestamp, members: listed }: Manners = {}) =>
+  async (env: Env): Promise<Instance> => {
+    const server = new WebSocketServer({ port: Number(env['PORT'] ?? 0), host: '127.0.0.1' });
+    await new Promise((resolve) => server.once('listening', resolve));
+    const instance = asInstance(server);
+    const rooms = new Map<string, Map<WebSocket, string>>();
+    const now = () => timestamp ?? new Date().toISOString();
+    let seq = 0;
+    server.on('connection', (socket, request) => {
+      const user = verify(request, env['PARLOR_TOKEN_SECRET'] ?? '');
+      if (!user) return socket.close(4001, 'token_invalid');
+      const send = (message: object) =>
+        socket.send(JSON.stringify({ ...message, timestamp: now() }));
+      if (welcome) send({ type: 'welcome', data: welcomeData(user, env) });
+      socket.on('message', (raw) => {
+        const { type, id, room, data } = JSON.parse(String(raw));
+        const reply = (message: object) =>
+          id !== undefined && send({ ...message, ref: id, ...(room && { room }) });
+        const members = rooms.get(room) ?? new Map<WebSocket, string>();
+        if (type === 'ping') reply({ type: 'pong', data: data ?? {} });
+        if (type === 'join') {
+          rooms.set(room, members.set(socket, user));
+          const users = [...new Set(members.values())];
+          const snapshot = { members: listed ?? users, count: users.length, seq, epoch: 'e1' };
+          reply({ type: 'ack', data: snapshot });
+        }
+        if (type === 'chat' && data.text === 'die') void instance.stop();
+        else if (type === 'chat') {
+          seq += 1;
+          const event = { type, id: `e${seq}`, room, from: user, seq, data, timestamp: now() };
+          reply({ type: 'ack', data: { id: event.id, seq } });
+          for (const each of leak ? server.clients : members.keys())
+            each.send(JSON.stringify(event));
+        }
+      });
+      return undefined;
     });
-    return undefined;
-  });
-  const { port } = server.address() as AddressInfo;
-  const target: Target = {
-    url: `ws://127.0.0.1:${port}/ws`,
-    token: { algorithm: 'HS256', secret: SECRET },
+    return instance;
   };
-  return {
-    target,
-    async [Symbol.asyncDispose]() {
+
+function asInstance(server: WebSocketServer): Instance {
+  let alive = true;
+  let ended: (how: { status: number; signal: null }) => void = () => {};
+  const exited = new Promise<{ status: number; signal: null }>((resolve) => {
+    ended = resolve;
+  });
+  const instance: Instance = {
+    url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws`,
+    signal: () => {},
+    exited,
+    output: { stdout: '', stderr: 'Segmentation fault' },
+    get running() {
+      return alive;
+    },
+    async stop() {
+      if (!alive) return;
+      alive = false;
       for (const client of server.clients) client.terminate();
       await new Promise((resolve) => server.close(resolve));
+      ended({ status: 139, signal: null });
     },
   };
+  running.add(instance);
+  return instance;
 }
 
-function verify({ url }: IncomingMessage): string | undefined {
+function verify({ url }: IncomingMessage, secret: string): string | undefined {
   const token = new URL(url ?? '', 'http://x').searchParams.get('token') ?? '';
   const [header, claims, signature] = token.split('.');
-  const right = createHmac('sha256', SECRET).update(`${header}.${claims}`).digest('base64url');
-  return signature === right
-    ? JSON.parse(Buffer.from(claims ?? '', 'base64url').toString()).sub
-    : undefined;
+  const right = createHmac('sha256', secret).update(`${header}.${claims}`).digest('base64url');
+  if (signature !== right) return undefined;
+  return JSON.parse(Buffer.from(claims ?? '', 'base64url').toString()).sub;
 }
 
-function welcomeData(user: string) {
+function welcomeData(user: string, env: Env) {
   return {
     protocol: 'parlor.v1',
     server: { name: 'tiny', version: '1' },
@@ -102,7 +112,7 @@ function welcomeData(user: string) {
     limits: {
       max_message_bytes: 65_536,
       max_text_bytes: 4_096,
-      max_rooms: 50,
+      max_rooms: Number(env['PARLOR_MAX_ROOMS']),
       max_connections_per_user: 10,
       max_protocol_errors: 20,
       protocol_error_window_ms: 60_000,
@@ -122,53 +132,223 @@ function welcomeData(user: string) {
   };
 }
 
-const leakCheck = check('rooms-no-leak-to-strangers', async ({ join, connect }) => {
+async function run(manners: Manners, options: RunOptions) {
+  const events: RunEvent[] = [];
+  const report = (event: RunEvent) => void events.push(event);
+  const target = { start: tiny(manners) };
+  const end = await runConformance(target, { patienceMs: 500, ...options, report });
+  const ends = events.filter((event): event is CheckEnd => event.event === 'check_end');
+  const notes = events.flatMap((event) => (event.event === 'note' ? [event.text] : []));
+  return { end, events, ends, notes };
+}
+
+const quiet = check('rooms-no-leak-to-strangers', async ({ join, connect }) => {
   const [ann, bob] = await join('lounge', 'ann', 'bob');
   const eve = await connect('eve');
   await ann.chat('lounge', 'hello');
   await bob.receives('chat');
   await eve.hearsNothing();
 });
-
-async function run(target: Target, ...checks: Parameters<typeof runConformance>[1]['checks']) {
-  const events: RunEvent[] = [];
-  const end = await runConformance(target, { checks, report: (event) => void events.push(event) });
-  const ends = events.filter((event): event is CheckEnd => event.event === 'check_end');
-  return { end, events, ends };
-}
+const joined = check('rooms-join-acked', async ({ connect }) => {
+  const ann = await connect('ann');
+  await ann.joins('lounge');
+});
 
 describe('a run', () => {
-  it('passes a server that keeps the rule', async () => {
-    await using server = await tiny();
-    const { end, ends } = await run(server.target, leakCheck);
-    expect(ends.map(({ check: id, verdict, failure }) => [id, verdict, failure])).toEqual([
-      ['rooms-no-leak-to-strangers', 'pass', undefined],
+  it('passes a server that keeps the rules', async () => {
+    const { end, events, ends } = await run({}, { checks: [quiet, joined] });
+    expect(ends.map(({ verdict, failure }) => [verdict, failure])).toEqual([
+      ['pass', undefined],
+      ['pass', undefined],
     ]);
-    expect(end.exit_code).toBe(0);
+    expect([end.exit_code, end.totals.pass]).toEqual([0, 2]);
+    expect(events.map(({ event }) => event)).toEqual([
+      'run_start',
+      'check_start',
+      'check_start',
+      'check_end',
+      'check_end',
+      'run_end',
+    ]);
   });
 
-  it('tells what a server did that breaks it', async () => {
-    await using server = await tiny({ leak: true });
-    const { end, ends } = await run(server.target, leakCheck);
+  it('tells what a server did that breaks one, without a secret', async () => {
+    const { end, ends } = await run({ leak: true }, { checks: [quiet] });
     expect(end.exit_code).toBe(1);
-    expect(ends[0]?.failure?.expected).toEqual(['eve receives nothing']);
-    expect(ends[0]?.failure?.actual).toMatch(/^eve received chat in lounge-/);
+    const [failed] = ends;
+    expect(failed?.text).toBe(requirements['rooms-no-leak-to-strangers']?.text);
+    expect(failed?.failure?.expected).toEqual(['eve receives nothing']);
+    expect(failed?.failure?.actual).toMatch(/^eve received chat in lounge-/);
+    expect(
+      failed?.failure?.timeline.some(({ peer, kind }) => peer === 'bob' && kind === 'text'),
+    ).toBe(true);
     expect(JSON.stringify(ends)).not.toMatch(/eyJ[A-Za-z0-9_-]{10}/);
   });
 
-  it('names one root when nobody is welcomed', async () => {
-    await using server = await tiny({ welcome: false });
-    const welcomeCheck = check('handshake-welcome-first', async ({ open, mint }) => {
+  it('names one root when nobody is welcomed, and does not wait for the others', async () => {
+    const first = check('handshake-welcome-first', async ({ open, mint }) => {
       const peer = await open({ token: mint('ann') });
       await peer.receives('welcome');
     });
-    const again = { ...leakCheck, id: 'rooms-no-leak-to-strangers/again' };
-    const { end, ends } = await run(server.target, leakCheck, again, welcomeCheck);
+    const { end, ends } = await run({ welcome: false }, { checks: [quiet, joined, first] });
     expect(end.exit_code).toBe(1);
-    expect(ends.map(({ failure }) => failure?.caused_by)).toEqual([
-      'handshake-welcome-first',
-      'handshake-welcome-first',
-      undefined,
+    const causes = ends.map(({ check: id, failure }) => [id, failure?.caused_by]);
+    expect(Object.fromEntries(causes)).toEqual({
+      [quiet.id]: first.id,
+      [joined.id]: first.id,
+      [first.id]: undefined,
+    });
+  });
+
+  it('finds which check ends the server, and judges the others all the same', async () => {
+    const killer = check('chat-acked', async ({ join }) => {
+      const [ann] = await join('lounge', 'ann');
+      await ann.chat('lounge', 'die');
+    });
+    const { end, ends, notes } = await run({}, { checks: [quiet, killer, joined] });
+    expect(Object.fromEntries(ends.map(({ check: id, verdict }) => [id, verdict]))).toEqual({
+      [quiet.id]: 'pass',
+      [joined.id]: 'pass',
+      [killer.id]: 'fail',
+    });
+    const blamed = ends.find(({ verdict }) => verdict === 'fail');
+    expect(blamed?.failure?.actual).toMatch(
+      /ended with status 139; its last output:\nSegmentation fault\nbefore that: /,
+    );
+    expect(notes.join()).toContain('has started it again');
+    expect(end.exit_code).toBe(1);
+  });
+
+  it('tries once more, alone, what it could not decide', async () => {
+    let attempts = 0;
+    const shaky = check('rooms-join-acked', async () => {
+      attempts += 1;
+      if (attempts === 1) throw new Inconclusive('too noisy');
+    });
+    const { ends } = await run({}, { checks: [shaky] });
+    expect(ends.map(({ verdict, attempts: counted }) => [verdict, counted])).toEqual([['pass', 2]]);
+  });
+
+  it.each([
+    ['inconclusive', 'inconclusive', 3],
+    ['vacuous', 'vacuous', 3],
+    ['notExercised', 'not_exercised', 3],
+  ] as const)('keeps %s apart from passed', async (verb, verdict, exit) => {
+    const undecided = check('rooms-join-acked', async (t) => t[verb]('for a reason'));
+    const { end, ends } = await run({}, { checks: [undecided] });
+    expect(ends.map(({ verdict: is, reason }) => [is, reason])).toEqual([
+      [verdict, 'for a reason'],
     ]);
+    expect([end.exit_code, end.totals.pass]).toEqual([exit, 0]);
+  });
+
+  it('takes a mistake in a check for its own', async () => {
+    const wrong = check('rooms-join-acked', async () => {
+      throw new RangeError('ours');
+    });
+    const { end, notes } = await run({}, { checks: [wrong, quiet] });
+    expect([end.exit_code, end.totals.pass]).toEqual([5, 1]);
+    expect(notes.join()).toMatch(/rooms-join-acked: a bug of the runner: RangeError: ours\n {4}at/);
+  });
+
+  it('takes a check that trips over a faulty frame for the fault of the server', async () => {
+    const trusting = check('rooms-join-includes-oneself', async ({ connect }) => {
+      const ann = await connect('ann');
+      const { members } = (await ann.joins('lounge')).data;
+      members?.includes(ann.user);
+    });
+    const { end, ends } = await run({ members: 7 }, { checks: [trusting] });
+    expect(end.exit_code).toBe(1);
+    expect(ends[0]?.failure?.actual).toMatch(/^\/data\/members must be array, in /);
+  });
+
+  it('reports what any frame breaks once, under its own rule', async () => {
+    const { end, events, ends } = await run({ timestamp: 'today' }, { checks: [quiet, joined] });
+    const found = events.flatMap((event) => (event.event === 'finding' ? [event.rule] : []));
+    expect(found).toEqual(['messages-timestamp-form']);
+    expect(ends.filter(({ verdict }) => verdict === 'fail').map(({ check: id }) => id)).toEqual([
+      'messages-timestamp-form/every-frame',
+    ]);
+    expect(end.exit_code).toBe(1);
+  });
+
+  it('gives what any frame breaks to the check of that rule', async () => {
+    const own = check('messages-timestamp-form', async ({ connect }) => {
+      await connect('ann');
+    });
+    const { ends } = await run({ timestamp: 'today' }, { checks: [own, joined] });
+    expect(ends.map(({ check: id, verdict }) => [id, verdict])).toEqual([
+      [joined.id, 'pass'],
+      [own.id, 'fail'],
+    ]);
+  });
+
+  it('starts a server of its own for a check that asks for it', async () => {
+    const roomy = check(
+      'limits-rooms-reached',
+      async ({ connect, urls, instance, equal }) => {
+        const ann = await connect('ann');
+        equal((ann.welcome.data['limits'] as { max_rooms: number }).max_rooms, 3, 'max_rooms');
+        equal(urls, [instance.url], 'its address');
+      },
+      { instance: { PARLOR_MAX_ROOMS: '3' } },
+    );
+    const { ends } = await run({}, { checks: [roomy, quiet] });
+    expect(ends.map(({ verdict }) => verdict)).toEqual(['pass', 'pass']);
+  });
+
+  it('says what it cannot ask of this target', async () => {
+    const checks = [
+      joined,
+      check('direct-to-oneself-delivered', async () => {}),
+      check('cluster-one-sequence', async () => {}),
+      check('logs-line-is-json-object', async () => {}),
+      check('rooms-join-ack-first', async () => {}, { needs: ['control:session.revoke'] }),
+    ];
+    const { end, ends } = await run({}, { checks });
+    const reasons = ends.flatMap(({ verdict, reason }) =>
+      verdict === 'not_exercised' ? [reason] : [],
+    );
+    expect(reasons).toEqual([
+      '`direct` is not announced',
+      'the target is a single instance',
+      "the target's log cannot be read",
+      "the target has no control command 'session.revoke'",
+    ]);
+    expect(end.exit_code).toBe(0);
+  });
+});
+
+describe('the exit code', () => {
+  const leaking = (options: Partial<RunOptions>) =>
+    run({ leak: true }, { checks: [quiet, joined], ...options });
+  const known = (rule: string, expires?: string) => ({
+    knownFailures: [{ rule, reason: 'being mended', ...(expires && { expires }) }],
+  });
+
+  it.each([
+    ['0 when all that fails is known to', known(quiet.rule), 0],
+    ['2 when what is known to fail passes', { ...known(joined.rule), checks: [joined] }, 2],
+    ['1 when a known failure has expired', known(quiet.rule, '2020-01-01'), 1],
+    ['2 when a known failure names no rule', { ...known('rooms-nothing'), checks: [joined] }, 2],
+    ['3 when nothing was decided', { checks: [] }, 3],
+    ['3 when too little was decided', { checks: [joined], minChecks: 2 }, 3],
+    ['1 when a demanded profile is not announced', { checks: [joined], require: ['direct'] }, 1],
+    ['0 when the demanded profile is always there', { checks: [joined], require: ['core'] }, 0],
+  ])('is %s', async (_name, options, code) => {
+    expect((await leaking(options)).end.exit_code).toBe(code);
+  });
+
+  it('marks what is known in its event and its totals', async () => {
+    const { end, ends } = await leaking(known(quiet.rule));
+    expect(end.totals).toMatchObject({ known: 1, fail: 0, pass: 1 });
+    expect(ends.find(({ rule }) => rule === quiet.rule)?.known).toEqual({ reason: 'being mended' });
+  });
+
+  it('is reached early with bail', async () => {
+    const many = Array.from({ length: 40 }, (_, i) => ({ ...joined, id: `rooms-join-acked/${i}` }));
+    const { end } = await leaking({ checks: [quiet, ...many], bail: true, jobs: 1 });
+    expect(end.exit_code).toBe(1);
+    expect(end.totals.pass).toBeLessThan(40);
   });
 });

@@ -1,3 +1,4 @@
+import type { Instances } from './instances.js';
 import type { RunningTarget } from './target.js';
 import type { Violation } from './verdict.js';
 import type { Watchdog } from './watchdog.js';
@@ -15,6 +16,8 @@ export interface StageRun {
   welcomed(yes: boolean): void;
   /** What checks of the run observe once for all of them. */
   readonly observed: Map<string, Promise<unknown>>;
+  /** The servers that checks ask for. */
+  readonly instances: Instances;
   /** Why connecting is hopeless, once it has proved to be. */
   readonly hopeless: Violation | undefined;
 }

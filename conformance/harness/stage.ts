@@ -276,12 +276,17 @@ export class Stage extends Assertions {
     return observation;
   };
 
-  /** Starts a further instance for this check; it is stopped with the check. @throws NotExercised without start command */
-  readonly launch = async (overrides: Overrides = {}): Promise<Instance> => {
-    const { launch } = this.#run.target;
-    if (!launch) throw new NotExercised('the runner does not own the start command');
-    const instance = await launch(overrides);
-    this.#aborts.add(() => void instance.stop());
+  /**
+   * Starts a further server for this check, or uses one that other checks with the same variables share.
+   *
+   * @throws NotExercised without a start command
+   */
+  readonly launch = async (
+    overrides: Overrides = {},
+    { shared = false }: { shared?: boolean } = {},
+  ): Promise<Instance> => {
+    const { instance, release } = await this.#run.instances.acquire(overrides, shared);
+    this.#aborts.add(() => void release());
     return instance;
   };
 
