@@ -40,7 +40,7 @@ export interface HttpRefusal {
 }
 
 /** What the offered subprotocols lead to. */
-type Selection =
+export type Selection =
   | { readonly select: string | null; readonly closing?: Closing }
   | { readonly status: number };
 

@@ -16,9 +16,6 @@ export const allFeatures = [
   'operations',
 ] as const;
 
-/** The name of an optional profile. */
-type Feature = (typeof allFeatures)[number];
-
 /** The signature algorithms that a token may be configured with. */
 export const algorithms = ['HS256', 'RS256', 'ES256', 'EdDSA'] as const;
 

@@ -13,7 +13,7 @@ import type { TokenConfig } from './options.js';
 export type Claims = Readonly<Record<string, unknown>>;
 
 /** The header of a token, not yet trusted. */
-type Header = Readonly<Record<string, unknown>>;
+export type Header = Readonly<Record<string, unknown>>;
 
 /** Why a token does not authenticate. */
 export type TokenFault = 'token_invalid' | 'token_expired';
