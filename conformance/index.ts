@@ -7,3 +7,30 @@ import type { Target } from './harness/target.js';
 export function runConformance(target: Target, options: Partial<RunOptions> = {}): Promise<RunEnd> {
   return run(target, { checks, ...options });
 }
+
+export { checks } from './checks/index.js';
+export { type Check, type CheckOptions, check, type Need } from './harness/check.js';
+export { contract, type Env, type Overrides, type VariableName } from './harness/contract.js';
+export type { ControlCommand } from './harness/control.js';
+export type {
+  CheckEnd,
+  ExitCode,
+  Failure,
+  Finding,
+  Reporter,
+  RunEnd,
+  RunEvent,
+  RunStart,
+  TimelineEntry,
+  Totals,
+  Verdict,
+} from './harness/events.js';
+export type { KnownFailure } from './harness/outcome.js';
+export type { Peer } from './harness/peer.js';
+export type { Instance, Launcher, StartOptions } from './harness/process.js';
+export { type Requirement, type RuleId, requirements } from './harness/requirements.js';
+export type { RunOptions } from './harness/run.js';
+export type { Stage } from './harness/stage.js';
+export type { Target } from './harness/target.js';
+export type { Algorithm, TokenConfig } from './harness/tokens.js';
+export { type ConformanceTest, conformanceTests } from './tests.js';
