@@ -218,7 +218,9 @@ export class Conductor implements StageRun {
       // Whoever of those that ran together ended the server will do so again, alone.
       if (revived && !final) this.#again.push(check);
       else await this.#ledger.end(check, withDeath(outcome, death.text));
-    } else if (outcome.result === 'inconclusive' && !final) this.#again.push(check);
+    } else if (outcome.result === 'inconclusive' && !final && !this.hopeless)
+      // Where nobody is ever welcomed, quiet does not help.
+      this.#again.push(check);
     else {
       this.#giveUpConnecting(outcome);
       await this.#ledger.end(check, outcome);
