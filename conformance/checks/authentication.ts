@@ -1,12 +1,12 @@
 import { check } from '#conformance/harness/check.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import { claims } from './authentication-claims.js';
-import { failures } from './authentication-failures.js';
-import { headers } from './authentication-headers.js';
-import { lifetime } from './authentication-lifetime.js';
-import { messages } from './authentication-messages.js';
-import { refresh } from './authentication-refresh.js';
-import { signatures } from './authentication-signatures.js';
+import { claims } from './authentication.claims.js';
+import { failures } from './authentication.failures.js';
+import { headers } from './authentication.headers.js';
+import { lifetime } from './authentication.lifetime.js';
+import { messages } from './authentication.messages.js';
+import { refresh } from './authentication.refresh.js';
+import { signatures } from './authentication.signatures.js';
 import { closed, decided, welcomed } from './openings.js';
 
 const bearer = (token: string, scheme = 'Bearer') => ({

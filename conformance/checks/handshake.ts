@@ -1,7 +1,7 @@
 import { check } from '#conformance/harness/check.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import { origins } from './handshake-origins.js';
+import { origins } from './handshake.origins.js';
 import { withKeySet } from './keysets.js';
 import { answered, closed, decided, oneTooMany, refusals, welcomed } from './openings.js';
 

@@ -1,16 +1,22 @@
 import type { Check } from '#conformance/harness/check.js';
 import { authentication } from './authentication.js';
+import { backpressure } from './backpressure.js';
 import { binary } from './binary.js';
 import { broadcast } from './broadcast.js';
 import { chat } from './chat.js';
+import { closes } from './closes.js';
+import { cluster } from './cluster.js';
 import { direct } from './direct.js';
 import { errors } from './errors.js';
 import { handshake } from './handshake.js';
+import { heartbeat } from './heartbeat.js';
 import { limits } from './limits.js';
 import { messages } from './messages.js';
 import { operations } from './operations.js';
 import { rates } from './rates.js';
+import { resume } from './resume.js';
 import { rooms } from './rooms.js';
+import { sessions } from './sessions.js';
 import { transport } from './transport.js';
 import { typing } from './typing.js';
 
@@ -18,9 +24,13 @@ import { typing } from './typing.js';
 export const checks: readonly Check[] = [
   ...handshake,
   ...authentication,
+  ...sessions,
+  ...closes,
   ...rooms,
   ...chat,
   ...limits,
+  ...heartbeat,
+  ...backpressure,
   ...operations,
   ...rates,
   ...messages,
@@ -30,4 +40,6 @@ export const checks: readonly Check[] = [
   ...direct,
   ...broadcast,
   ...binary,
+  ...cluster,
+  ...resume,
 ];

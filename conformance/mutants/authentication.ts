@@ -1,13 +1,13 @@
 import type { Found } from '#server/authentication.js';
 import type { Opening } from '#server/handshake.js';
 import type { Grant } from '#server/state.js';
-import { claims } from './authentication-claims.js';
-import { failures } from './authentication-failures.js';
-import { headers } from './authentication-headers.js';
-import { lifetime } from './authentication-lifetime.js';
-import { messages } from './authentication-messages.js';
-import { refresh } from './authentication-refresh.js';
-import { signatures } from './authentication-signatures.js';
+import { claims } from './authentication.claims.js';
+import { failures } from './authentication.failures.js';
+import { headers } from './authentication.headers.js';
+import { lifetime } from './authentication.lifetime.js';
+import { messages } from './authentication.messages.js';
+import { refresh } from './authentication.refresh.js';
+import { signatures } from './authentication.signatures.js';
 import { type Mutant, mutant } from './mutant.js';
 import { judging } from './signatures.js';
 

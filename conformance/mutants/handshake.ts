@@ -2,8 +2,8 @@ import type { Opening, Selection } from '#server/handshake.js';
 import type { Link } from '#server/link.js';
 import type { Parts } from '#server/parts.js';
 import type { Core, Effect, Outgoing, Step } from '#server/state.js';
+import { origins } from './handshake.origins.js';
 import { type Mutant, mutant } from './mutant.js';
-import { origins } from './handshake-origins.js';
 
 const V1 = 'parlor.v1';
 const SENTINEL = 'parlor.unsupported';

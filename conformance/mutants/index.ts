@@ -1,24 +1,32 @@
 import { authentication } from './authentication.js';
+import { backpressure } from './backpressure.js';
 import { binary } from './binary.js';
 import { broadcast } from './broadcast.js';
 import { chat } from './chat.js';
+import { closes } from './closes.js';
 import { direct } from './direct.js';
 import { errors } from './errors.js';
 import { handshake } from './handshake.js';
+import { heartbeat } from './heartbeat.js';
 import { limits } from './limits.js';
 import { messages } from './messages.js';
 import type { Mutant } from './mutant.js';
 import { operations } from './operations.js';
 import { rates } from './rates.js';
 import { rooms } from './rooms.js';
+import { sessions } from './sessions.js';
 import { transport } from './transport.js';
 import { typing } from './typing.js';
 
 /** Every faulty server, chapter by chapter. */
 export const mutants: readonly Mutant[] = [
   ...authentication,
+  ...sessions,
+  ...closes,
   ...handshake,
   ...limits,
+  ...heartbeat,
+  ...backpressure,
   ...rooms,
   ...chat,
   ...rates,

@@ -8,7 +8,7 @@ import {
   shortLived,
   soon,
   untilEnd,
-} from './authentication-lifetime.js';
+} from './authentication.lifetime.js';
 import { rightKey, signedBy, stranger, type Tokens } from './forgeries.js';
 
 const HOUR_S = 3_600;

@@ -2,7 +2,7 @@ import { check } from '#conformance/harness/check.js';
 import { buildBinary } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { OpenOptions, Stage } from '#conformance/harness/stage.js';
-import { meanwhile } from './authentication-lifetime.js';
+import { meanwhile } from './authentication.lifetime.js';
 import { signedBy, stranger } from './forgeries.js';
 import { closed, opened, welcomed } from './openings.js';
 

@@ -1,0 +1,95 @@
+import { check } from '#conformance/harness/check.js';
+import type { RuleId } from '#conformance/harness/requirements.js';
+import type { Stage } from '#conformance/harness/stage.js';
+import { oneTooMany, opened, refusals, welcomed } from './openings.js';
+
+// Refusals of the rate that end a connection, and how long a server says that it is about to restart.
+const CLOSE_AFTER = 3;
+const GRACE_MS = 200;
+
+// Closes of many kinds: the harness holds every Close frame to the registry.
+async function provoke(t: Stage): Promise<void> {
+  const peers = [
+    await oneTooMany(t, 'ann'),
+    await opened(t, { token: t.mint('bob'), subprotocols: ['parlor.unsupported'] }),
+  ];
+  for (const { options } of refusals(t)) peers.push(await opened(t, options));
+  if (t.welcome.features.includes('auth_message')) {
+    const first = await opened(t, { query: [['auth', 'message']] });
+    first.sendText('nonsense');
+    peers.push(first);
+  }
+  if (t.welcome.features.includes('auth_refresh')) {
+    const cat = await t.connect('cat');
+    cat.send('auth', { token: t.mint('dan') });
+    peers.push(cat);
+  }
+  for (const peer of peers) await peer.ends();
+}
+
+const provoking = (rule: RuleId) => check(rule, provoke);
+
+/** The checks of spec/closes.md. */
+export const closes = [
+  provoking('closes-code-registered'),
+  provoking('closes-reason-registered'),
+  provoking('closes-reason-grammar'),
+
+  check(
+    'closes-code-registered',
+    async (t) => {
+      const ann = await t.connect('ann');
+      const most = t.welcome.limits.max_protocol_errors;
+      if (most > 1_000) t.notExercised(`a connection may make ${most} protocol errors`);
+      for (let count = 0; count <= most; count += 1) ann.sendText('{');
+      await ann.ends();
+    },
+    { variant: 'protocol-errors' },
+  ),
+
+  check(
+    'closes-retry-after',
+    async (t) => {
+      const ann = await t.connect('ann');
+      await ann.joins('lounge');
+      const bucket = t.rate('messages');
+      for (let count = 0; count < bucket.limit + CLOSE_AFTER; count += 1)
+        ann.send('chat', { text: 'again' }, { room: 'lounge' });
+      const { code } = await ann.ends();
+      if (code !== 4101) t.notExercised('the server does not read PARLOR_MESSAGES_CLOSE_AFTER');
+    },
+    { variant: 'rate', instance: { PARLOR_MESSAGES_CLOSE_AFTER: String(CLOSE_AFTER) } },
+  ),
+
+  check(
+    'closes-retry-after',
+    async (t) => {
+      const ann = await t.connect('ann');
+      t.instance.signal('SIGTERM');
+      const { code } = await ann.ends(GRACE_MS);
+      if (code !== 1012) t.notExercised(`the server goes away with ${code}`);
+    },
+    { variant: 'restart', instance: { PARLOR_GRACE_MS: String(GRACE_MS) } },
+  ),
+
+  check('closes-any-client-code', async (t) => {
+    const [bob] = await t.join('lounge', 'bob');
+    for (const code of [3000, 3999, 4000, 4001, 4004, 4006, 4201, 4999]) {
+      const [ann] = await t.join('lounge', 'ann');
+      ann.close(code, 'as I like');
+      await bob.receives('leave', {
+        room: 'lounge',
+        data: { user: ann.user, reason: 'disconnected' },
+      });
+      t.equal(
+        (await bob.members('lounge')).data.members,
+        [bob.user],
+        'the members after the close',
+      );
+      await ann.tcpEnds();
+      const again = await welcomed(t, { token: t.mint('ann') }, 'ann');
+      again.close();
+      await again.tcpEnds();
+    }
+  }),
+];
