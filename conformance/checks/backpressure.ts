@@ -1,0 +1,183 @@
+import { check } from '#conformance/harness/check.js';
+import type { Peer } from '#conformance/harness/peer.js';
+import type { Stage } from '#conformance/harness/stage.js';
+import { bucketOf, type Welcome } from '#conformance/harness/welcome.js';
+
+const MIB = 1024 * 1024;
+
+// More than the kernels on both sides of a connection keep.
+const KERNELS = 16 * MIB;
+
+const END_MS = 30_000;
+
+// What the members of an event add to what was sent.
+const ENVELOPE = 1_024;
+
+// Rates that let one user fill a queue, and a heartbeat that leaves a client alone that does not read.
+const FREE = {
+  PARLOR_MESSAGES_LIMIT: '100000',
+  PARLOR_MESSAGES_WINDOW_MS: '1000',
+  PARLOR_HEARTBEAT_INTERVAL_MS: '60000',
+  PARLOR_HEARTBEAT_TIMEOUT_MS: '60000',
+};
+
+// A queue that is longer than what the kernels keep.
+const LONG_QUEUE = { ...FREE, PARLOR_MAX_QUEUE_BYTES: String(16 * MIB) };
+
+const BLOCKED =
+  'A loop that awaits the send to one member after the other stops at the one that does not read: give each connection a queue of its own.';
+
+// What the server at the other end of this peer announces; an instance of its own may differ from the target.
+const announced = (peer: Peer) => peer.welcome.data as unknown as Welcome;
+
+/** A river of chats from one member to a room, each about as long as a message may be. */
+function river(t: Stage, sender: Peer) {
+  const { limits, rates } = announced(sender);
+  const rate = bucketOf({ rates } as Welcome, 'chat');
+  const size = Math.min(limits.max_message_bytes, 64 * 1024) - ENVELOPE;
+  const fill = 'x'.repeat(size - ENVELOPE);
+  // The sender reads its own messages; half of a queue of them is not too much for anybody.
+  const most = Math.max(1, Math.floor(limits.max_queue_bytes / 2 / size));
+  const each = Math.min(most, rate?.limit ?? most, 16);
+  let count = 0;
+  return {
+    size,
+    /** Sends some, within the rate, and gives their texts when all are acknowledged. */
+    async pours(): Promise<string[]> {
+      if (rate && count + each > rate.limit) {
+        await t.pause(1.1 * rate.window_ms);
+        count = 0;
+      }
+      count += each;
+      const texts = Array.from({ length: each }, (_, index) => `drop ${count}-${index}`);
+      await Promise.all(texts.map((text) => sender.chat('lounge', text, { meta: { fill } })));
+      return texts;
+    },
+  };
+}
+
+const hasLeft = (ann: Peer, sloth: Peer) =>
+  ann.received('leave', { room: 'lounge', data: { user: sloth.user } }).length > 0;
+
+// Fills the queue of a member that does not read, until it is let go or all is sent.
+async function floods(
+  t: Stage,
+  ann: Peer,
+  sloth: Peer,
+  then: (texts: readonly string[]) => Promise<void> = async () => {},
+): Promise<void> {
+  const { max_queue_bytes } = announced(ann).limits;
+  const { pours, size } = river(t, ann);
+  sloth.pause();
+  for (let sent = 0; sent < max_queue_bytes + KERNELS && !hasLeft(ann, sloth); ) {
+    const texts = await pours();
+    sent += texts.length * size;
+    await then(texts);
+  }
+}
+
+// Sends less than a queue to a member that stops reading for a moment.
+async function pauses(t: Stage): Promise<void> {
+  const [ann, bob] = await t.join('lounge', 'ann', 'bob');
+  const { limits, rates } = announced(ann);
+  const { pours, size } = river(t, ann);
+  const budget = Math.min(
+    0.75 * limits.max_queue_bytes,
+    (bucketOf({ rates } as Welcome, 'chat')?.limit ?? 100) * 0.75 * size,
+  );
+  const texts: string[] = [];
+  bob.pause();
+  do texts.push(...(await pours()));
+  while ((texts.length + 16) * size < budget);
+  bob.resume();
+  for (const text of texts) await bob.receives('chat', { data: { text } });
+  await bob.staysOpen();
+}
+
+const seqsOf = (peer: Peer) => peer.received('chat').map(({ seq }) => seq ?? 0);
+
+// Where the numbers leave something out; -1 where they do not.
+function holeIn(peer: Peer): number {
+  const seqs = seqsOf(peer);
+  return seqs.findIndex((seq, index) => seq !== (seqs[0] ?? 0) + index);
+}
+
+const lastIn = (peer: Peer, seq: number | undefined) => peer.received('chat', { seq })[0];
+
+/** The checks of spec/backpressure.md. */
+export const backpressure = [
+  check(
+    'backpressure-slow-consumer-closed',
+    async (t) => {
+      const [ann, sloth] = await t.join('lounge', 'ann', 'sloth');
+      await floods(t, ann, sloth);
+      await ann.receives(
+        'leave',
+        { room: 'lounge', data: { user: sloth.user, reason: 'disconnected' } },
+        END_MS,
+      );
+    },
+    { instance: FREE, shared: true },
+  ),
+
+  check(
+    'backpressure-others-unharmed',
+    async (t) => {
+      const [ann, bob, sloth] = await t.join('lounge', 'ann', 'bob', 'sloth');
+      let next = 0;
+      await floods(t, ann, sloth, async (texts) => {
+        for (const text of texts) {
+          const chat = await hinted(bob, text);
+          next ||= chat.seq ?? 0;
+          t.equal(chat.seq, next, 'the `seq` of the next chat');
+          next += 1;
+        }
+      });
+    },
+    { instance: FREE, shared: true },
+  ),
+
+  check(
+    'backpressure-no-silent-loss',
+    async (t) => {
+      const [ann, sloth] = await t.join('lounge', 'ann', 'sloth');
+      await floods(t, ann, sloth);
+      sloth.resume();
+      const { data } = await ann.chat('lounge', 'the last one');
+      await sloth.until(
+        () => sloth.closed ?? (holeIn(sloth) >= 0 || undefined) ?? lastIn(sloth, data.seq),
+        () => ({
+          expected: ['the chat that was sent last', 'the end of the connection'],
+          actual: `${sloth.received('chat').length} chats came, and neither of these`,
+        }),
+        { outlivesClose: true },
+      );
+      const hole = holeIn(sloth);
+      const seqs = seqsOf(sloth);
+      t.assert(hole < 0, {
+        expected: 'every chat up to the end of the connection, in the order of `seq`',
+        actual: `after the \`seq\` ${seqs[hole - 1]} came ${seqs[hole]}`,
+        hint: 'What does not fit into the queue ends the connection; leaving something out is no way to keep it.',
+      });
+    },
+    { instance: FREE, shared: true },
+  ),
+
+  check('backpressure-short-pause-tolerated', pauses),
+  check('backpressure-short-pause-tolerated', pauses, {
+    variant: 'long-queue',
+    instance: LONG_QUEUE,
+  }),
+];
+
+// A chat that reaches a member beside the one that does not read.
+function hinted(bob: Peer, text: string) {
+  return bob.until(
+    () => bob.received('chat', { data: { text } })[0],
+    () => ({
+      expected: `bob receives the chat '${text}' while another member does not read`,
+      actual: `it did not come; bob has received ${bob.received('chat').length} chats`,
+      hint: BLOCKED,
+    }),
+  );
+}

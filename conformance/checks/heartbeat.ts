@@ -1,0 +1,248 @@
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { check } from '#conformance/harness/check.js';
+import type { Peer } from '#conformance/harness/peer.js';
+import type { Stage } from '#conformance/harness/stage.js';
+import type { Welcome } from '#conformance/harness/welcome.js';
+
+const SHORT_MS = 2_000;
+const SLACK_MS = 250;
+
+// An instance whose heartbeat is too slow to tell of an end that can be seen.
+const SLOW = { PARLOR_HEARTBEAT_INTERVAL_MS: '30000', PARLOR_HEARTBEAT_TIMEOUT_MS: '10000' };
+
+const PONGS =
+  'Look at what the library counts as an answer, and whether its timeout runs from the Ping that it sent.';
+const IDLE = 'Whatever a client sends or is sent, it is pinged all the same.';
+
+const bound = ({ heartbeat }: Welcome) => heartbeat.interval_ms + heartbeat.timeout_ms;
+
+// How many Pings are waited for: of short intervals several, so that their average tells.
+const rounds = ({ heartbeat }: Welcome) => (heartbeat.interval_ms <= SHORT_MS ? 4 : 2);
+
+const roundsMs = (welcome: Welcome) => rounds(welcome) * welcome.heartbeat.interval_ms;
+
+// Watches how late this process itself is, which tells how far its clock proves anything.
+async function watched(run: (lag: IntervalHistogram) => Promise<void>): Promise<void> {
+  const lag = monitorEventLoopDelay({ resolution: 10 });
+  lag.enable();
+  try {
+    await run(lag);
+  } finally {
+    lag.disable();
+  }
+}
+
+const worst = (lag: IntervalHistogram) => lag.max / 1e6;
+
+// Half as long again as announced is late, where this process was on time.
+function inTime(t: Stage, what: string, took: number, allowed: number, lag: IntervalHistogram) {
+  if (took <= 1.5 * allowed + SLACK_MS) return;
+  if (worst(lag) > allowed / 4)
+    t.inconclusive(`the machine was too busy to tell whether ${what} came in time`);
+  t.fail({
+    expected: `${what} within ${allowed} ms, as announced`,
+    actual: `it took ${Math.round(took)} ms`,
+  });
+}
+
+async function isPinged(t: Stage, peer: Peer, hint?: string): Promise<void> {
+  const { interval_ms } = t.welcome.heartbeat;
+  const count = rounds(t.welcome);
+  const start = peer.log[0]?.at ?? performance.now();
+  await watched(async (lag) => {
+    await peer.until(
+      () => peer.pingsReceived[count - 1],
+      () => ({
+        expected: `${count} Ping frames, one each ${interval_ms} ms or sooner`,
+        actual: `${peer.pingsReceived.length} came`,
+        hint,
+      }),
+      { extraMs: roundsMs(t.welcome) },
+    );
+    const took = (peer.pingsReceived[count - 1]?.at ?? start) - start;
+    inTime(t, `${count} Pings`, took, count * interval_ms, lag);
+  });
+}
+
+// Talks until the other side of it is over.
+async function meanwhile(
+  t: Stage,
+  over: Promise<unknown>,
+  say: () => Promise<unknown>,
+  ms: number,
+) {
+  let done = false;
+  const talk = async () => {
+    while (!done) {
+      await say();
+      await t.pause(ms);
+    }
+  };
+  const stop = () => {
+    done = true;
+  };
+  await Promise.all([over.finally(stop), talk()]);
+}
+
+// A peer that reads and answers nothing; its last frame has been sent when this resolves.
+async function silent(t: Stage): Promise<{ peer: Peer; since: number }> {
+  const peer = await t.connect('sloth', { autoPong: false });
+  return { peer, since: performance.now() };
+}
+
+async function isEnded(t: Stage): Promise<void> {
+  await watched(async (lag) => {
+    const { peer, since } = await silent(t);
+    const close = await peer.ends(bound(t.welcome));
+    inTime(t, 'the end of a silent connection', close.at - since, bound(t.welcome), lag);
+  });
+}
+
+// A close that came although every Ping was answered; on a busy machine an answer may be late.
+function judgeEnd(t: Stage, peer: Peer, lag: IntervalHistogram): void {
+  const { closed, pingsReceived } = peer;
+  if (!closed) return;
+  if (worst(lag) > t.welcome.heartbeat.timeout_ms / 2)
+    t.inconclusive(`the machine was too busy to answer Pings in time: ${closed.detail}`);
+  t.fail({
+    expected: 'a connection that answers each Ping is kept',
+    actual: `${closed.detail}, after ${pingsReceived.length} Pings, each answered`,
+    hint: PONGS,
+  });
+}
+
+const leavesRoom = (depart: (bob: Peer) => void) =>
+  async function leaves({ join }: Stage): Promise<void> {
+    const [ann, bob] = await join('lounge', 'ann', 'bob');
+    depart(bob);
+    await ann.receives('leave', {
+      room: 'lounge',
+      data: { user: bob.user, reason: 'disconnected' },
+    });
+  };
+
+const ends = leavesRoom((bob) => bob.end());
+const resets = leavesRoom((bob) => bob.terminate());
+const closes = leavesRoom((bob) => bob.close(1000));
+
+/** The checks of spec/heartbeat.md. */
+export const heartbeat = [
+  check('heartbeat-ping-sent', async (t) => isPinged(t, await t.connect('ann')), {
+    timers: true,
+    takes: roundsMs,
+  }),
+
+  check(
+    'heartbeat-ping-on-busy-connection',
+    async (t) => {
+      const ann = await t.connect('ann');
+      const over = isPinged(t, ann, IDLE);
+      await meanwhile(t, over, () => ann.pings(), t.welcome.heartbeat.interval_ms / 4);
+    },
+    { timers: true, takes: roundsMs },
+  ),
+
+  check('heartbeat-silent-peer-dropped', isEnded, { timers: true, takes: bound }),
+
+  check(
+    'heartbeat-silent-peer-4201',
+    async (t) => {
+      const { peer } = await silent(t);
+      await peer.closes(4201, 'heartbeat_timeout', bound(t.welcome));
+    },
+    { timers: true, takes: bound },
+  ),
+
+  check(
+    'heartbeat-deliveries-prove-nothing',
+    async (t) => {
+      const { interval_ms, timeout_ms } = t.welcome.heartbeat;
+      const { limit, window_ms } = t.rate('messages');
+      // Often enough for a timer that each delivery resets, within the rate of one user.
+      const pace = Math.max(Math.min(interval_ms, timeout_ms) / 3, (window_ms / limit) * 1.2);
+      await watched(async (lag) => {
+        const { peer: sloth } = await silent(t);
+        await sloth.joins('lounge');
+        const since = performance.now();
+        const [ann] = await t.join('lounge', 'ann');
+        const over = sloth.ends(bound(t.welcome));
+        await meanwhile(t, over, () => ann.chat('lounge', 'anybody there?'), pace);
+        const close = await over;
+        inTime(t, 'the end of a silent connection', close.at - since, bound(t.welcome), lag);
+      });
+    },
+    { timers: true, takes: bound },
+  ),
+
+  check(
+    'heartbeat-answering-peer-kept',
+    async (t) => {
+      const ann = await t.connect('ann');
+      const least = 2 * bound(t.welcome);
+      const since = performance.now();
+      await watched(async (lag) => {
+        const enough = () =>
+          ann.pingsReceived.length >= 2 && performance.now() - since >= least ? true : undefined;
+        await ann.until(
+          () => ann.closed ?? enough(),
+          () => ({
+            expected: `Pings for ${least} ms`,
+            actual: `${ann.pingsReceived.length} came`,
+          }),
+          { extraMs: least, outlivesClose: true },
+        );
+        judgeEnd(t, ann, lag);
+        await ann.staysOpen();
+      });
+    },
+    { timers: true, takes: (welcome) => 2 * bound(welcome) + welcome.heartbeat.interval_ms },
+  ),
+
+  check(
+    'heartbeat-answering-peer-kept',
+    async (t) => {
+      const { timeout_ms } = t.welcome.heartbeat;
+      const before = performance.now();
+      const { peer } = await silent(t);
+      const close = await peer.ends(bound(t.welcome));
+      t.assert(close.at - before >= timeout_ms, {
+        expected: `a connection without any frame is kept for ${timeout_ms} ms and longer`,
+        actual: `${close.detail}, ${Math.round(close.at - before)} ms after the handshake was sent`,
+        hint: 'The numbers are milliseconds.',
+      });
+    },
+    { variant: 'patient', timers: true, takes: bound },
+  ),
+
+  check(
+    'heartbeat-silent-peer-leaves',
+    async (t) => {
+      await watched(async (lag) => {
+        const [ann, sloth] = await t.join('lounge', 'ann', 'sloth');
+        sloth.autoPong = false;
+        const since = performance.now();
+        await ann.receives(
+          'leave',
+          { room: 'lounge', data: { user: sloth.user, reason: 'disconnected' } },
+          bound(t.welcome),
+        );
+        const left = ann.log.find(({ message }) => message.type === 'leave');
+        inTime(t, 'the leave', (left?.at ?? since) - since, bound(t.welcome), lag);
+      });
+    },
+    { timers: true, takes: bound },
+  ),
+
+  // Where the announced heartbeat is as fast as an answer, these pass: the ones below tell.
+  check('heartbeat-tcp-close-leaves', ends, { variant: 'end' }),
+  check('heartbeat-tcp-close-leaves', resets, { variant: 'reset' }),
+  check('heartbeat-close-frame-leaves', closes),
+
+  check('heartbeat-tcp-close-leaves', ends, { variant: 'slow-end', instance: SLOW, shared: true }),
+  check('heartbeat-tcp-close-leaves', resets, {
+    variant: 'slow-reset',
+    instance: SLOW,
+    shared: true,
+  }),
+  check('heartbeat-close-frame-leaves', closes, { variant: 'slow', instance: SLOW, shared: true }),
+];
