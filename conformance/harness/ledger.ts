@@ -157,7 +157,7 @@ export class Ledger {
   }
 
   #failure(check: Check, { violation, stage }: Attempt & { result: 'violation' }): Failure {
-    const { expected, actual, hint, root } = violation;
+    const { expected, actual, hint, root, detail } = violation;
     const redact = (text: string) => stage.journal.redact(text);
     const failure: Failure = {
       rule: check.rule,
@@ -165,6 +165,7 @@ export class Ledger {
       actual: redact(actual),
       ...(hint !== undefined && { hint: redact(hint) }),
       timeline: stage.journal.entries(),
+      ...detail,
     };
     if (root === undefined) return failure;
     const cause = this.#roots.get(root);

@@ -1,3 +1,5 @@
+import type { Failure } from './events.js';
+
 /** What a violation says: the acceptable outcomes, what happened, and the cure where it is known. */
 export interface Explanation {
   /** The acceptable outcomes, one sentence each. */
@@ -15,6 +17,8 @@ export class Violation extends Error {
   readonly hint: string | undefined;
   /** Violations with the same root share this word: the first is the cause, the rest follow from it. */
   readonly root: string | undefined;
+  /** What else the report is to show, such as the smallest conversation that fails. */
+  detail: Partial<Omit<Failure, 'rule'>> = {};
 
   constructor({ expected, actual, hint }: Explanation, root?: string) {
     super(actual);

@@ -16,8 +16,11 @@ export interface Scene {
 export interface Bounds {
   /** Conversations at most. */
   count: number;
-  /** Milliseconds after which none is begun. */
+  /** Milliseconds for which conversations are begun. */
   timeMs: number;
+  /** Milliseconds for which they go on as long as there have not been `enough`. */
+  longestMs?: number;
+  enough?: (coverage: Coverage) => boolean;
   /** Conversations at once. */
   jobs: number;
 }
@@ -63,8 +66,13 @@ export async function campaign(
     durationMs: 0,
   };
   let left = bounds.count;
+  const goesOn = () => {
+    const spent = performance.now() - start;
+    if (spent < bounds.timeMs) return true;
+    return spent < (bounds.longestMs ?? 0) && !bounds.enough?.(result.coverage);
+  };
   const work = async () => {
-    while (left > 0 && performance.now() - start < bounds.timeMs) {
+    while (left > 0 && goesOn()) {
       const { value: script, done } = scripts.next();
       if (done) return;
       left -= 1;

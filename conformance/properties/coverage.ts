@@ -1,12 +1,12 @@
-import type { RuleId } from '#conformance/harness/requirements.js';
 import { refusal } from './judge/facts.js';
 import type { Judgement } from './judge/judge.js';
+import type { JudgedRule } from './judged.js';
 
 /** What many conversations have exercised. */
 export class Coverage {
   conversations = 0;
   /** How often each rule had something to decide. */
-  readonly rules = new Map<RuleId, number>();
+  readonly rules = new Map<JudgedRule, number>();
   /** Replies by request, the sender's state in the room, and what came, such as `chat · in → ack`. */
   readonly replies = new Map<string, number>();
   /** Requests of different connections in the same room that were under way together, such as `join ∥ leave`. */

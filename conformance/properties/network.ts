@@ -1,6 +1,6 @@
 import type { Message } from '#conformance/harness/message.js';
-import type { RuleId } from '#conformance/harness/requirements.js';
 import type { Expiry } from '#conformance/harness/watchdog.js';
+import type { JudgedRule } from './judged.js';
 
 /** Who opens a connection. */
 export interface Identity {
@@ -17,7 +17,7 @@ export interface Hear {
   opened(): void;
   message(message: Message): void;
   /** Something broke a rule by itself; the message it was, if any, follows. */
-  malformed(rule: RuleId, expected: string, actual: string): void;
+  malformed(rule: JudgedRule, expected: string, actual: string): void;
   /** The types of the requests under way with this `id`. */
   requested(id: string | undefined): string[];
   /** It is over; 1006 when no Close frame came. */

@@ -19,8 +19,8 @@ interface Connected extends Step {
   room: string;
 }
 
-/** Floods of more messages than this would take too long for what they show. */
-const LARGEST_FLOOD = 60;
+/** A bucket with a larger limit is not flooded: floods of more messages than this would take too long for what they show. */
+export const LARGEST_FLOOD = 60;
 
 /** Performs one operation; what makes no sense in the present state is left out, so that every script is legal. */
 export function perform(talk: Conversation, op: Operation, index: number): void {

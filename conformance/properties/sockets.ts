@@ -5,6 +5,7 @@ import { isMessage, parseBinary, parseText } from '#conformance/harness/message.
 import type { Minter } from '#conformance/harness/tokens.js';
 import type { Expiry } from '#conformance/harness/watchdog.js';
 import { Wire } from '#conformance/harness/wire.js';
+import { isJudged, type JudgedRule } from './judged.js';
 import type { Hear, Identity, Line, Network } from './network.js';
 
 /** What is needed to talk to a real server. */
@@ -54,7 +55,7 @@ export class Sockets implements Network {
       {
         response: ({ status, faults }) => {
           for (const { rule, text } of faults)
-            hear.malformed(rule, 'an answer as RFC 6455 has it', text);
+            hear.malformed(known(rule), 'an answer as RFC 6455 has it', text);
           if (status === 101) hear.opened();
         },
         frame: ({ faults }) => {
@@ -114,7 +115,7 @@ export class Sockets implements Network {
         binary,
         requested,
       }))
-        hear.malformed(rule, expected, actual);
+        hear.malformed(known(rule), expected, actual);
       hear.message(message);
     }
   }
@@ -124,4 +125,9 @@ function codeBytes(code: number): Buffer {
   const bytes = Buffer.alloc(2);
   bytes.writeUInt16BE(code);
   return bytes;
+}
+
+// Every fault of a frame is told; those that no conversation rule speaks of, as a message that does not fit.
+function known(rule: string): JudgedRule {
+  return isJudged(rule) ? rule : 'messages-schema-valid';
 }

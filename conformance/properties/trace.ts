@@ -1,6 +1,6 @@
 import type { Message } from '#conformance/harness/message.js';
-import type { RuleId } from '#conformance/harness/requirements.js';
 import type { Rate, Welcome } from '#schemas/types.js';
+import type { JudgedRule } from './judged.js';
 
 /** What every entry has: the connection it belongs to and when it was recorded. */
 interface Recorded {
@@ -36,7 +36,7 @@ export interface Sent extends Recorded {
 
 /** What is to become of a message that is wrong on purpose. */
 export interface Faulty {
-  rule: RuleId;
+  rule: JudgedRule;
   codes: string[];
 }
 
@@ -49,7 +49,7 @@ export interface Received extends Recorded {
 /** Something came in that breaks a rule by itself, whatever the conversation. */
 export interface Malformed extends Recorded {
   kind: 'malformed';
-  rule: RuleId;
+  rule: JudgedRule;
   /** The acceptable outcome, one sentence. */
   expected: string;
   /** What came instead. */
@@ -100,9 +100,25 @@ export interface Trace {
   entries: Entry[];
 }
 
+/** What stands where a server announces no number, which is a matter of other checks. */
+const defaults: Pick<Announced, 'limits' | 'heartbeat'> = {
+  limits: {
+    max_message_bytes: 65_536,
+    max_text_bytes: 4_096,
+    max_rooms: 50,
+    max_connections_per_user: 10,
+    max_protocol_errors: 20,
+    protocol_error_window_ms: 60_000,
+    max_queue_bytes: 1_048_576,
+  },
+  heartbeat: { interval_ms: 30_000, timeout_ms: 10_000 },
+};
+
 /** Takes from a `welcome` what the judge needs. */
 export function announcedBy(welcome: Welcome): Announced {
-  const { features, limits, rates, heartbeat, typing_ttl_ms, resume, dedup_window_ms } = welcome;
+  const { features, rates, typing_ttl_ms, resume, dedup_window_ms } = welcome;
+  const limits = { ...defaults.limits, ...welcome.limits };
+  const heartbeat = { ...defaults.heartbeat, ...welcome.heartbeat };
   return { features, limits, rates, heartbeat, typing_ttl_ms, resume, dedup_window_ms };
 }
 

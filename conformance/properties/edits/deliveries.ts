@@ -1,4 +1,4 @@
-import type { RuleId } from '#conformance/harness/requirements.js';
+import type { JudgedRule } from '../judged.js';
 import { copies, NEVER, steady, stranger } from './choices.js';
 import {
   change,
@@ -14,7 +14,7 @@ import {
   remove,
 } from './edit.js';
 
-const lost: RuleId[] = [
+const lost: JudgedRule[] = [
   'chat-delivered-to-members',
   'chat-echoed-to-sender',
   'chat-seq-increments',

@@ -1,7 +1,7 @@
 import type { Data, Message } from '#conformance/harness/message.js';
-import type { RuleId } from '#conformance/harness/requirements.js';
 import type { Received } from '../judge/facts.js';
 import type { Judgement } from '../judge/judge.js';
+import type { JudgedRule } from '../judged.js';
 import type { Entry, Trace } from '../trace.js';
 
 /** A source of numbers from 0 to 1. */
@@ -10,7 +10,7 @@ export type Random = () => number;
 /** A trace made out of another, and the rules of which one has to speak up; none for a legal edit. */
 export interface Edited {
   trace: Trace;
-  rules: readonly RuleId[];
+  rules: readonly JudgedRule[];
 }
 
 /** One kind of edit: undefined where the trace has nothing to edit. */
@@ -47,7 +47,7 @@ export function data(received: Received, changes: Data): Partial<Message> {
 }
 
 /** An edit that removes something received. */
-export function remove(select: Select, rules: readonly RuleId[]): Edit {
+export function remove(select: Select, rules: readonly JudgedRule[]): Edit {
   return (judgement, random) => {
     const found = pick(select(judgement), random);
     return found && { trace: edited(judgement, [[found.n, []]]), rules };
@@ -55,7 +55,7 @@ export function remove(select: Select, rules: readonly RuleId[]): Edit {
 }
 
 /** An edit that lets something come twice. */
-export function double(select: Select, rules: readonly RuleId[]): Edit {
+export function double(select: Select, rules: readonly JudgedRule[]): Edit {
   return (judgement, random) => {
     const found = pick(select(judgement), random);
     if (!found) return undefined;
@@ -72,7 +72,7 @@ export function change(
     judgement: Judgement,
     random: Random,
   ) => { [M in keyof Message]?: Message[M] | undefined } | undefined,
-  rules: readonly RuleId[],
+  rules: readonly JudgedRule[],
 ): Edit {
   return (judgement, random) => {
     const found = pick(select(judgement), random);
@@ -88,7 +88,7 @@ export function change(
 /** An edit that exchanges two entries. */
 export function exchange(
   choose: (judgement: Judgement, random: Random) => readonly [number, number] | undefined,
-  rules: readonly RuleId[],
+  rules: readonly JudgedRule[],
 ): Edit {
   return (judgement, random) => {
     const both = choose(judgement, random);
@@ -106,7 +106,7 @@ export function exchange(
 export function overhear(
   select: Select,
   listeners: (received: Received, judgement: Judgement) => number[],
-  rules: readonly RuleId[],
+  rules: readonly JudgedRule[],
 ): Edit {
   return (judgement, random) => {
     const found = pick(select(judgement), random);

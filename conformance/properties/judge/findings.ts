@@ -1,8 +1,8 @@
-import type { RuleId } from '#conformance/harness/requirements.js';
+import type { JudgedRule } from '../judged.js';
 
 /** A broken rule, with the entries of the trace that prove it. */
 export interface Violation {
-  rule: RuleId;
+  rule: JudgedRule;
   /** The acceptable outcome, one sentence. */
   expected: string;
   /** What happened instead, one sentence. */
@@ -19,10 +19,10 @@ export interface Violation {
 export class Findings {
   readonly violations: Violation[] = [];
   /** How often each rule had something to decide. */
-  readonly seen = new Map<RuleId, number>();
+  readonly seen = new Map<JudgedRule, number>();
 
   /** Counts situations in which a rule could have been broken. */
-  saw(rule: RuleId, times = 1): void {
+  saw(rule: JudgedRule, times = 1): void {
     this.seen.set(rule, (this.seen.get(rule) ?? 0) + times);
   }
 

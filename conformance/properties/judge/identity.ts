@@ -1,4 +1,4 @@
-import type { RuleId } from '#conformance/harness/requirements.js';
+import type { JudgedRule } from '../judged.js';
 import { equal } from './equal.js';
 import type { Event, Events } from './events.js';
 import { acked, type Facts, type Received, refusal } from './facts.js';
@@ -30,11 +30,11 @@ const rules = {
     direct: 'errors-nobody-else',
     broadcast: 'broadcast-refused-reaches-nobody',
   },
-} as const satisfies Record<string, Record<string, RuleId>>;
+} as const satisfies Record<string, Record<string, JudgedRule>>;
 
 /** The rule of an aspect for a type of event. */
-export function ruleFor(aspect: keyof typeof rules, type: string): RuleId {
-  const row: Record<string, RuleId> = rules[aspect];
+export function ruleFor(aspect: keyof typeof rules, type: string): JudgedRule {
+  const row: Record<string, JudgedRule> = rules[aspect];
   return row[type] ?? 'messages-schema-valid';
 }
 
@@ -107,7 +107,7 @@ function content(facts: Facts, event: Event, findings: Findings): void {
   if (!request) return;
   const sender = request.connection;
   for (const { message, connection, n } of event.copies) {
-    const told = (rule: RuleId, expected: string, actual: string) =>
+    const told = (rule: JudgedRule, expected: string, actual: string) =>
       findings.add({
         rule,
         expected,
@@ -165,7 +165,7 @@ function content(facts: Facts, event: Event, findings: Findings): void {
 function meta(
   sent: unknown,
   received: unknown,
-  told: (rule: RuleId, expected: string, actual: string) => void,
+  told: (rule: JudgedRule, expected: string, actual: string) => void,
   findings: Findings,
 ): void {
   if (sent === undefined) {

@@ -1,4 +1,4 @@
-import type { RuleId } from '#conformance/harness/requirements.js';
+import type { JudgedRule } from '../judged.js';
 import type { Trace } from '../trace.js';
 import { Events } from './events.js';
 import { Facts, lifetimes } from './facts.js';
@@ -25,7 +25,7 @@ export interface Judgement {
   /** What probably follows from the causes. */
   consequences: Violation[];
   /** How often each rule had something to decide. */
-  seen: Map<RuleId, number>;
+  seen: Map<JudgedRule, number>;
   facts: Facts;
   rooms: Rooms;
   events: Events;

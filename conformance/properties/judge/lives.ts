@@ -1,5 +1,5 @@
-import type { RuleId } from '#conformance/harness/requirements.js';
 import { closes } from '#schemas/closes.js';
+import type { JudgedRule } from '../judged.js';
 import { type Connection, type Facts, refusal } from './facts.js';
 import type { Findings } from './findings.js';
 
@@ -121,7 +121,7 @@ function ruleOf(
   facts: Facts,
   connection: Connection,
   code: number,
-): RuleId | 'generic' | undefined {
+): JudgedRule | 'generic' | undefined {
   const { limits, rates } = facts.announced;
   const own = facts.of(connection.user);
   const closed = connection.closed;

@@ -1,10 +1,10 @@
-import type { RuleId } from '#conformance/harness/requirements.js';
+import type { JudgedRule } from '../judged.js';
 import { type Facts, type Request, refusal } from './facts.js';
 import type { Findings } from './findings.js';
 import type { Rooms, State } from './stays.js';
 
 /** The rule that says how a request of a type ends, for a sender in the room and out of it. */
-const table: Record<string, { in: RuleId; out: RuleId }> = {
+const table: Record<string, { in: JudgedRule; out: JudgedRule }> = {
   join: { in: 'rooms-join-idempotent', out: 'rooms-join-acked' },
   leave: { in: 'rooms-leave-acked', out: 'rooms-leave-idempotent' },
   members: { in: 'rooms-members-acked', out: 'rooms-members-needs-membership' },
@@ -92,7 +92,7 @@ function verdict(
   state: State,
   acknowledged: boolean,
   code: string | undefined,
-): RuleId | undefined {
+): JudgedRule | undefined {
   const { type } = request.message;
   const row = table[type];
   if (!row) return undefined;

@@ -1,4 +1,4 @@
-import type { RuleId } from '#conformance/harness/requirements.js';
+import type { JudgedRule } from '../judged.js';
 import type { Event, Events } from './events.js';
 import { acked, type Connection, type Facts, type Request, refusal } from './facts.js';
 import type { Findings } from './findings.js';
@@ -71,7 +71,7 @@ function scope(facts: Facts, request: Request, findings: Findings): void {
   const code = refusal(request);
   if (!reply || reply.message.data.duplicate || (code !== undefined && excused.includes(code)))
     return;
-  const rule: RuleId = connection.broadcaster
+  const rule: JudgedRule = connection.broadcaster
     ? 'broadcast-delivered-to-everyone-once'
     : 'broadcast-scope-required';
   findings.saw(rule);
@@ -93,7 +93,7 @@ function spread(facts: Facts, event: Event, findings: Findings): void {
   const about = [`event:${event.id}`];
   for (const connection of facts.connections) {
     const copies = event.copies.filter((each) => each.connection === connection);
-    const told = (rule: RuleId, expected: string, actual: string, absence = false) =>
+    const told = (rule: JudgedRule, expected: string, actual: string, absence = false) =>
       findings.add({
         rule,
         expected,

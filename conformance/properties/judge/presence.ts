@@ -1,4 +1,4 @@
-import type { RuleId } from '#conformance/harness/requirements.js';
+import type { JudgedRule } from '../judged.js';
 import { type Connection, type Facts, type Received, refusal } from './facts.js';
 import type { Findings } from './findings.js';
 import type { Rooms, Stay } from './stays.js';
@@ -140,7 +140,7 @@ function joinRule(
   user: string,
   room: string,
   n: number,
-): RuleId {
+): JudgedRule {
   const refused = facts
     .of(user)
     .some((each) =>
@@ -156,7 +156,7 @@ function joinRule(
     : 'rooms-presence-join';
 }
 
-function leaveRule(stays: readonly Stay[]): RuleId {
+function leaveRule(stays: readonly Stay[]): JudgedRule {
   return stays.length > 1 ? 'rooms-presence-leave-last-only' : 'rooms-presence-leave';
 }
 

@@ -1,4 +1,4 @@
-import type { RuleId } from '#conformance/harness/requirements.js';
+import type { JudgedRule } from '../judged.js';
 import { equal } from './equal.js';
 import { acked, type Facts, type Request, refusal } from './facts.js';
 import type { Findings } from './findings.js';
@@ -27,7 +27,7 @@ export function repeats(facts: Facts, findings: Findings): void {
 function tell(
   facts: Facts,
   request: Request,
-  rule: RuleId,
+  rule: JudgedRule,
   expected: string,
   others: Request[],
   findings: Findings,

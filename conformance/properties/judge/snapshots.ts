@@ -1,4 +1,4 @@
-import type { RuleId } from '#conformance/harness/requirements.js';
+import type { JudgedRule } from '../judged.js';
 import { type Facts, type Received, type Request, refusal } from './facts.js';
 import type { Findings } from './findings.js';
 import type { Rooms, Stay } from './stays.js';
@@ -27,7 +27,7 @@ function listed(
   const { members, count, truncated } = reply.message.data;
   if (!Array.isArray(members)) return;
   const tell = (
-    rule: RuleId,
+    rule: JudgedRule,
     expected: string,
     actual: string,
     user: string | undefined,
@@ -96,7 +96,7 @@ function ghostRule(
   user: string,
   room: string,
   by: number,
-): RuleId {
+): JudgedRule {
   const before = stays.filter((each) => each.left < by);
   const last = before.at(-1);
   if (last) return last.causes.has('end') ? 'rooms-closed-has-left' : 'rooms-members-no-ghosts';

@@ -1,4 +1,4 @@
-import type { RuleId } from '#conformance/harness/requirements.js';
+import type { JudgedRule } from '../judged.js';
 import type { Event, Events } from './events.js';
 import { type Connection, type Facts, type Received, refusal } from './facts.js';
 import type { Findings } from './findings.js';
@@ -60,7 +60,7 @@ function leak(
     `leak:${connection.number}`,
     ...(message.id === undefined ? [] : [`event:${message.id}`]),
   ];
-  const [rule, expected, proof]: [RuleId, string, number[]] = pending
+  const [rule, expected, proof]: [JudgedRule, string, number[]] = pending
     ? [
         'rooms-join-ack-first',
         `the ack of the join before any event of ${facts.name(room)}`,
@@ -311,7 +311,7 @@ class Stream {
   }
 
   #tell(
-    rule: RuleId,
+    rule: JudgedRule,
     expected: string,
     actual: string,
     entries: number[],

@@ -1,0 +1,48 @@
+import { type Check, check } from '#conformance/harness/check.js';
+import type { Failure } from '#conformance/harness/events.js';
+import type { Stage } from '#conformance/harness/stage.js';
+import { Inconclusive, NotExercised, Vacuous, Violation } from '#conformance/harness/verdict.js';
+import { type JudgedRule, judged, situations } from './judged.js';
+import { type Observation, type ObserveOptions, observe } from './observe.js';
+import { unreachable } from './reach.js';
+
+/** Longer than any observation lasts: whoever waits for one must not be given up on. */
+const PATIENCE_MS = 600_000;
+const VARIANT = 'conversations';
+
+/** The checks that judge by generated conversations: one for each rule that these can be seen to break. */
+export function conversations(options: ObserveOptions = {}): Check[] {
+  return (Object.keys(judged) as JudgedRule[]).map((rule) =>
+    check(
+      rule,
+      async (stage) => {
+        const shared = stage.once(VARIANT, () => observe(stage, options));
+        const waiting = { expected: 'the conversations end', actual: 'they did not' };
+        decide(rule, await stage.within(shared, waiting, PATIENCE_MS), stage);
+      },
+      { variant: VARIANT },
+    ),
+  );
+}
+
+function decide(rule: JudgedRule, observation: Observation, stage: Stage): void {
+  const failure = observation.failures.get(rule);
+  if (failure) throw violation(failure);
+  const reason = unreachable(rule, observation.announced);
+  if (reason !== undefined) throw new NotExercised(reason);
+  const { floor } = judged[rule];
+  const seen = situations(observation.coverage.rules, rule);
+  const { conversations: count } = observation.coverage;
+  stage.note(`${count} conversations, ${seen} situations`);
+  if (seen >= floor) return;
+  const told = `in ${count} conversations its situation came about ${seen} times of at least ${floor}`;
+  if (observation.inconclusive > count / 2)
+    throw new Inconclusive(`the machine or the target was too busy: ${told}`);
+  throw new Vacuous(told);
+}
+
+function violation({ expected, actual, hint, ...detail }: Omit<Failure, 'rule'>): Violation {
+  const told = new Violation({ expected, actual, hint });
+  told.detail = detail;
+  return told;
+}
