@@ -1,0 +1,306 @@
+import { check } from '#conformance/harness/check.js';
+import type { Message } from '#conformance/harness/message.js';
+import type { Peer } from '#conformance/harness/peer.js';
+import type { Stage } from '#conformance/harness/stage.js';
+import { Attempts } from './attempts.js';
+import { shows } from './pictures.js';
+
+/** A request that may be repeated: the same `id` and text are the same request. */
+interface Kind {
+  type: 'chat' | 'direct' | 'broadcast' | 'binary';
+  ask: (t: Stage, ann: Peer, bob: Peer, id: string, text: string) => Promise<Message>;
+}
+
+const say = (peer: Peer, id: string, text: string, extra: object = {}) =>
+  peer.request('chat', { text }, { room: 'lounge', id, ...extra });
+
+const kinds: readonly Kind[] = [
+  { type: 'chat', ask: (_t, ann, _bob, id, text) => say(ann, id, text) },
+  {
+    type: 'direct',
+    ask: (_t, ann, bob, id, text) => ann.request('direct', { to: bob.user, text }, { id }),
+  },
+  {
+    type: 'broadcast',
+    ask: (_t, ann, _bob, id, text) => ann.request('broadcast', { text }, { id }),
+  },
+  { type: 'binary', ask: (t, ann, _bob, id, text) => shows(t, ann, { id, payload: text }) },
+];
+
+// Ann may do everything that can be repeated.
+async function pair(t: Stage, { type }: Kind): Promise<{ ann: Peer; bob: Peer }> {
+  if (type !== 'chat' && !t.welcome.features.includes(type))
+    t.notExercised(`\`${type}\` is not announced`);
+  const [bob] = await t.join('lounge', 'bob');
+  const ann = await t.connect('ann', { claims: { scope: 'parlor:broadcast' } });
+  bob.ignoreOne('join');
+  await ann.joins('lounge');
+  return { ann, bob };
+}
+
+function executed(t: Stage, reply: Message, what: string): Message {
+  t.assert(reply.type === 'ack' && reply.data.duplicate === undefined, {
+    expected: `${what} is executed, and acknowledged as new`,
+    actual: `the reply is ${reply.type} ${reply.data.code ?? ''}${reply.data.duplicate ? 'with duplicate: true' : ''}`,
+  });
+  return reply;
+}
+
+function repeated(t: Stage, reply: Message, first: Message, what: string): void {
+  const { data, type } = reply;
+  t.assert(type === 'ack', {
+    expected: `${what} is acknowledged`,
+    actual: `the reply is ${type} ${data.code ?? ''}: ${data.message ?? ''}`,
+  });
+  t.equal(data, { ...first.data, duplicate: true }, `data of the ack of ${what}`);
+}
+
+// A broadcast reaches the connections of every check.
+const variant = ({ type }: Kind) => ({
+  ...(type === 'chat' ? {} : { variant: type }),
+  ...(type === 'broadcast' ? { alone: true as const } : {}),
+});
+
+const DEDUP_MS = 400;
+const short = { PARLOR_DEDUP_WINDOW_MS: String(DEDUP_MS) };
+
+/** The checks of spec/resume.md that are about repeated requests. */
+export const duplicates = [
+  ...kinds.map((kind) =>
+    check(
+      'resume-duplicate-same-ack',
+      async (t) => {
+        const { ann, bob } = await pair(t, kind);
+        const first = await kind.ask(t, ann, bob, 'c9', 'did this arrive?');
+        executed(t, first, `the first ${kind.type}`);
+        await kind.ask(t, ann, bob, 'c10', 'another');
+        for (const what of ['its repetition', 'its second repetition'])
+          repeated(t, await kind.ask(t, ann, bob, 'c9', 'did this arrive?'), first, what);
+      },
+      variant(kind),
+    ),
+  ),
+
+  check(
+    'resume-duplicate-same-ack',
+    async (t) => {
+      const [ann] = await t.join('lounge', 'ann');
+      const room = t.room('lounge');
+      const texts = [
+        `{"type":"chat","id":"c9","room":"${room}","data":{"text":"café","meta":{"a":1,"b":[1.5,{}]}}}`,
+        `{ "room":"${room}", "data":{"meta":{"b":[15e-1,{ }],"a":1.0},"text":"caf\\u00e9"}, "id":"c9","type":"chat" }`,
+        `{"type":"chat","id":"c9","room":"${room}","timestamp":"2030-01-01T00:00:00.000Z","from":"x","data":{"text":"café","meta":{"a":1,"b":[1.5,{}]},"try":2}}`,
+      ];
+      const replies: Message[] = [];
+      for (const text of texts) {
+        ann.sendText(text);
+        replies.push(await ann.reply('c9', 'chat'));
+      }
+      const [first, ...others] = replies;
+      if (first) executed(t, first, 'the first chat');
+      for (const other of others)
+        if (first) repeated(t, other, first, 'a repetition that is written in another way');
+    },
+    { variant: 'written-otherwise' },
+  ),
+
+  check(
+    'resume-duplicate-same-ack',
+    async (t) => {
+      const [ann] = await t.join('lounge', 'ann');
+      const first = executed(t, await say(ann, 'c9', 'again'), 'the first chat');
+      // Servers that forget by the second have forgotten by then, too.
+      await t.pause(DEDUP_MS + 1_200);
+      const later = executed(t, await say(ann, 'c9', 'again'), 'the same chat after the window');
+      t.equal(later.data.id === first.data.id, false, 'whether both events have the same id');
+    },
+    {
+      variant: 'after-the-window',
+      instance: short,
+      timers: true,
+      takes: () => DEDUP_MS + 1_200,
+    },
+  ),
+
+  ...kinds.map((kind) =>
+    check(
+      'resume-duplicate-not-delivered',
+      async (t) => {
+        const { ann, bob } = await pair(t, kind);
+        for (let i = 0; i < 3; i += 1) await kind.ask(t, ann, bob, 'c9', 'once');
+        await kind.ask(t, ann, bob, 'c10', 'the end');
+        const isEnd = ({ data, payload }: Message) =>
+          data.text === 'the end' || payload?.toString() === 'the end';
+        await bob.receives(kind.type, isEnd);
+        t.equal(
+          bob.received(kind.type).length,
+          2,
+          `the number of events of a ${kind.type} that was sent three times, and of another`,
+        );
+      },
+      variant(kind),
+    ),
+  ),
+
+  check(
+    'resume-duplicate-not-delivered',
+    async (t) => {
+      const [ann, bob] = await t.join('lounge', 'ann', 'bob');
+      const tab = await t.connect('ann');
+      await tab.joins('lounge');
+      // As one that reconnects while its first request is still being executed.
+      const replies = await Promise.all(
+        [ann, tab, ann, tab].map((peer) => say(peer, 'c9', 'at once')),
+      );
+      await bob.fencedBy(ann, 'lounge');
+      t.equal(
+        bob.received('chat', { data: { text: 'at once' } }).length,
+        1,
+        'the number of events of a chat that was sent four times at once, on two connections',
+      );
+      t.equal(
+        replies.map(({ data }) => data.seq),
+        [1, 1, 1, 1],
+        'the seq in the four acks',
+      );
+      t.equal(
+        replies.filter(({ data }) => data.duplicate).length,
+        3,
+        'the number of acks with duplicate: true',
+      );
+    },
+    { variant: 'at-once' },
+  ),
+
+  check('resume-duplicate-free-of-quota', async (t) => {
+    const [ann] = await t.join('lounge', 'ann');
+    const { limit } = t.rate('messages');
+    if (limit > 500) t.notExercised(`${limit} messages a window are more than this sends`);
+    const first = await say(ann, 'c0', 'x');
+    for (let i = 0; i < limit + 2; i += 1)
+      repeated(t, await say(ann, 'c0', 'x'), first, `repetition ${i + 1}`);
+    // Of the quota one message is used, so that all but one are left.
+    const rest = await Promise.all(
+      Array.from({ length: limit - 1 }, (_, i) => say(ann, `c${i + 1}`, 'x')),
+    );
+    const refused = rest.filter(({ type }) => type === 'error').length;
+    t.equal(refused, 0, `the number of refusals among ${limit - 1} new messages after that`);
+  }),
+
+  check(
+    'resume-duplicate-free-of-quota',
+    async (t) => {
+      const [ann] = await t.join('lounge', 'ann');
+      const { limit } = t.rate('messages');
+      if (limit > 500) t.notExercised(`${limit} messages a window are more than this sends`);
+      const [first] = await Promise.all(
+        Array.from({ length: limit }, (_, i) => say(ann, `c${i}`, 'x')),
+      );
+      if (first)
+        repeated(t, await say(ann, 'c0', 'x'), first, 'a repetition while the bucket is full');
+    },
+    { variant: 'full-bucket' },
+  ),
+
+  check('resume-duplicate-on-any-connection', async (t) => {
+    const [ann, bob] = await t.join('lounge', 'ann', 'bob');
+    const first = await say(ann, 'c9', 'did this arrive?');
+    const tab = await t.connect('ann');
+    await tab.joins('lounge');
+    repeated(t, await say(tab, 'c9', 'did this arrive?'), first, 'a repetition in another tab');
+    for (const peer of [ann, tab]) peer.terminate();
+    await bob.receives('leave');
+    const [back] = await t.join('lounge', 'ann');
+    repeated(t, await say(back, 'c9', 'did this arrive?'), first, 'a repetition after a reconnect');
+  }),
+
+  check('resume-duplicate-other-content', async (t) => {
+    const [ann, bob] = await t.join('lounge', 'ann', 'bob');
+    await ann.joins('hall');
+    await ann.request('chat', { text: 'one', meta: { n: 1 } }, { room: 'lounge', id: 'c9' });
+    const others: [what: string, data: object, room: string][] = [
+      ['another text', { text: 'two', meta: { n: 1 } }, 'lounge'],
+      ['another meta', { text: 'one', meta: { n: 2 } }, 'lounge'],
+      ['no meta', { text: 'one' }, 'lounge'],
+      ['another room', { text: 'one', meta: { n: 1 } }, 'hall'],
+    ];
+    for (const [what, data, room] of others) {
+      t.note(what);
+      await ann.refuses('duplicate_id', () => ann.request('chat', data, { room, id: 'c9' }));
+    }
+    await bob.fencedBy(ann, 'lounge');
+    await bob.receives('chat');
+    await bob.hearsNothing();
+    t.equal(ann.received('chat', { room: 'hall' }).length, 0, 'the events in the other room');
+  }),
+
+  check(
+    'resume-duplicate-other-content',
+    async (t) => {
+      const { features } = t.welcome;
+      const [ann, bob] = await t.join('lounge', 'ann', 'bob');
+      await say(ann, 'c9', 'one');
+      if (features.includes('direct'))
+        await ann.refuses('duplicate_id', () =>
+          ann.request('direct', { to: bob.user, text: 'one' }, { id: 'c9' }),
+        );
+      if (features.includes('binary')) {
+        await ann.refuses('duplicate_id', () => shows(t, ann, { id: 'c9', payload: 'one' }));
+        await shows(t, ann, { id: 'c10', payload: 'one' });
+        await ann.refuses('duplicate_id', () => shows(t, ann, { id: 'c10', payload: 'two' }));
+      }
+      if (!features.includes('direct') && !features.includes('binary'))
+        t.notExercised('no other type is announced that can be repeated');
+      await bob.fencedBy(ann, 'lounge');
+      t.equal(bob.received('direct').length, 0, 'the number of directs that were delivered');
+    },
+    { variant: 'another-type' },
+  ),
+
+  check('resume-ids-private-to-user', async (t) => {
+    const [ann, bob] = await t.join('lounge', 'ann', 'bob');
+    const first = executed(t, await say(ann, '1', 'hello'), "ann's chat");
+    const second = executed(t, await say(bob, '1', 'hello'), "bob's chat of the same id and text");
+    executed(t, await say(ann, '2', 'good'), "ann's second chat");
+    executed(t, await say(bob, '2', 'fine'), "bob's second chat, of another text");
+    t.equal(first.data.id === second.data.id, false, 'whether both events have the same id');
+    for (const { user } of [ann, bob])
+      await bob.receives('chat', { from: user, data: { text: 'hello' } });
+  }),
+
+  check('resume-refused-request-not-remembered', async (t) => {
+    const ann = await t.connect('ann');
+    await ann.refuses('not_in_room', () => say(ann, 'c9', 'hello'));
+    await ann.refuses('invalid_payload', () => say(ann, 'c10', ''));
+    await ann.joins('lounge');
+    executed(t, await say(ann, 'c9', 'hello'), 'a chat that was not_in_room before');
+    executed(t, await say(ann, 'c10', 'hello'), 'a chat whose id an invalid one has used');
+    await ann.receives('chat', { data: { text: 'hello' } });
+    await ann.receives('chat', { data: { text: 'hello' } });
+  }),
+
+  check(
+    'resume-refused-request-not-remembered',
+    async (t) => {
+      const [ann] = await t.join('lounge', 'ann');
+      const rate = t.rate('messages');
+      if (rate.limit > 500)
+        t.notExercised(`${rate.limit} messages a window are more than this sends`);
+      let n = 0;
+      const tries = new Attempts(t, rate, () => {
+        n += 1;
+        return say(ann, `c${n}`, 'x');
+      });
+      await tries.burst(rate.limit + 1);
+      tries.judge({ lastIs: 'refused' });
+      await tries.untilFree();
+      const reply = await say(ann, `c${rate.limit + 1}`, 'x');
+      executed(t, reply, 'a chat that was rate_limited before');
+    },
+    {
+      variant: 'rate-limited',
+      timers: true,
+      takes: ({ rates }) => rates.find(({ bucket }) => bucket === 'messages')?.window_ms ?? 0,
+    },
+  ),
+];

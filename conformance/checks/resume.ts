@@ -1,0 +1,407 @@
+import { check } from '#conformance/harness/check.js';
+import type { Message } from '#conformance/harness/message.js';
+import type { Peer } from '#conformance/harness/peer.js';
+import type { Stage } from '#conformance/harness/stage.js';
+import { showsAcked } from './pictures.js';
+import { duplicates } from './resume.duplicates.js';
+
+/** What has happened in a room, as bob saw it, who is still there. */
+interface Past {
+  epoch: string;
+  events: Message[];
+  bob: Peer;
+}
+
+/** What a client that comes back is told. */
+interface Return {
+  peer: Peer;
+  ack: Message;
+  /** Sequenced events of the time before the `ack`, as they were sent now. */
+  replayed: Message[];
+}
+
+const seqs = (events: readonly Message[]) => events.map(({ seq }) => seq);
+
+async function sequenced(peer: Peer, from: number, to: number): Promise<Message[]> {
+  const events: Message[] = [];
+  for (let seq = from; seq <= to; seq += 1) events.push(await peer.receives('*', { seq }));
+  return events;
+}
+
+/** Ann and bob say so many things in the lounge, in turn; then ann's connection is lost. */
+async function past(t: Stage, count = 5): Promise<Past> {
+  const bob = await t.connect('bob');
+  const { epoch = '' } = (await bob.joins('lounge')).data;
+  const [ann] = await t.join('lounge', 'ann');
+  for (let i = 0; i < count; i += 1)
+    await (i % 2 === 0 ? ann : bob).chat('lounge', `thing ${i + 1}`, {
+      meta: { n: i, of: [null] },
+    });
+  const events = await sequenced(bob, 1, count);
+  ann.terminate();
+  await bob.receives('leave');
+  return { epoch, events, bob };
+}
+
+/** Somebody joins the lounge with a `since`, and waits until all has come that was under way. */
+async function comesBack(
+  t: Stage,
+  { epoch, bob }: Pick<Past, 'epoch' | 'bob'>,
+  seq: number,
+  { label = 'ann', as = epoch } = {},
+): Promise<Return> {
+  const peer = await t.connect(label);
+  bob.ignoreOne('join');
+  const ack = await peer.joins('lounge', { since: { epoch: as, seq } });
+  await peer.fencedBy(bob, 'lounge');
+  const now = ack.data.seq ?? 0;
+  const replayed = peer.received(
+    '*',
+    (it) => (it.seq ?? now + 1) <= now || it.data.replay === true,
+  );
+  return { peer, ack, replayed };
+}
+
+const verdict = ({ data: { recovered, replayed } }: Message) => ({ recovered, replayed });
+
+function recoversAll(t: Stage, { ack, replayed }: Return, events: readonly Message[]): void {
+  t.equal(verdict(ack), { recovered: true, replayed: events.length }, 'what the ack says');
+  t.equal(seqs(replayed), seqs(events), 'the seq of the replayed events, in order');
+  t.equal(
+    replayed.map(({ id }) => id),
+    events.map(({ id }) => id),
+    'the id of the replayed events',
+  );
+}
+
+async function recoversNothing(t: Stage, { peer, ack, replayed }: Return, bob: Peer) {
+  t.equal(verdict(ack), { recovered: false, replayed: 0 }, 'what the ack says');
+  t.equal(seqs(replayed), [], 'the seq of the replayed events');
+  // The join itself succeeds.
+  await bob.chat('lounge', 'welcome back');
+  await peer.receives('chat', { data: { text: 'welcome back' } });
+}
+
+/** A server may keep more than it announces; what it must not do is replay a part. */
+async function allOrNothing(t: Stage, back: Return, since: number, bob: Peer): Promise<void> {
+  const { ack, replayed } = back;
+  if (!ack.data.recovered) return recoversNothing(t, back, bob);
+  const missed = (ack.data.seq ?? 0) - since;
+  t.note(`${missed} events were kept`);
+  t.equal(
+    seqs(replayed),
+    Array.from({ length: missed }, (_, i) => since + 1 + i),
+    'the seq of the replayed events',
+  );
+}
+
+// Histories that are full after five events.
+const FEW = {
+  PARLOR_RESUME_MAX_EVENTS: '5',
+  PARLOR_MESSAGES_LIMIT: '1000',
+} as const;
+const WINDOW_MS = 300;
+const SHORT = {
+  PARLOR_RESUME_WINDOW_MS: String(WINDOW_MS),
+  PARLOR_MESSAGES_LIMIT: '1000',
+} as const;
+const short = { instance: SHORT, timers: true, takes: () => 2 * WINDOW_MS } as const;
+// Stores that drop entries by the block drop none before there are some hundred.
+const MANY = 260;
+
+async function talks(bob: Peer, count: number): Promise<void> {
+  await Promise.all(Array.from({ length: count }, (_, i) => bob.chat('lounge', `more ${i}`)));
+}
+
+function announces(t: Stage, feature: string): void {
+  if (!t.welcome.features.includes(feature)) t.notExercised(`\`${feature}\` is not announced`);
+}
+
+const replays = [
+  check('resume-missed-events-replayed', async (t) => {
+    const before = await past(t);
+    recoversAll(t, await comesBack(t, before, 2), before.events.slice(2));
+  }),
+
+  check(
+    'resume-missed-events-replayed',
+    async (t) => {
+      const before = await past(t, 4);
+      recoversAll(t, await comesBack(t, before, 1, { label: 'cat' }), before.events.slice(1));
+    },
+    { variant: 'never-a-member' },
+  ),
+
+  check(
+    'resume-missed-events-replayed',
+    async (t) => {
+      announces(t, 'binary');
+      const { epoch, bob } = await past(t, 1);
+      await bob.chat('lounge', 'look');
+      await showsAcked(t, bob);
+      await bob.chat('lounge', 'nice?');
+      const events = await sequenced(bob, 2, 4);
+      recoversAll(t, await comesBack(t, { epoch, bob }, 1), events);
+    },
+    { variant: 'binary' },
+  ),
+
+  check(
+    'resume-missed-events-replayed',
+    async (t) => {
+      const before = await past(t, 8);
+      recoversAll(t, await comesBack(t, before, 3), before.events.slice(3));
+    },
+    { variant: 'as-many-as-announced', instance: FEW },
+  ),
+
+  check(
+    'resume-missed-events-replayed',
+    async (t) => {
+      const { epoch, bob } = await past(t, 1);
+      await talks(bob, MANY);
+      const events = await sequenced(bob, 2, MANY + 1);
+      recoversAll(t, await comesBack(t, { epoch, bob }, 1), events);
+    },
+    {
+      variant: 'long',
+      instance: { PARLOR_MESSAGES_LIMIT: '1000', PARLOR_RESUME_MAX_EVENTS: '1000' },
+    },
+  ),
+
+  check('resume-replay-marked', async (t) => {
+    const { epoch, bob } = await past(t, 3);
+    if (t.welcome.features.includes('binary')) await showsAcked(t, bob);
+    const { replayed } = await comesBack(t, { epoch, bob }, 0);
+    if (replayed.length === 0) t.vacuous('nothing was replayed');
+    for (const { type, data } of replayed)
+      t.equal(data.replay, true, `data.replay of a replayed ${type}`);
+  }),
+
+  check('resume-live-events-unmarked', async (t) => {
+    const { epoch, bob } = await past(t, 3);
+    const { peer } = await comesBack(t, { epoch, bob }, 1);
+    await bob.chat('lounge', 'from bob');
+    await peer.acked('chat', { text: 'from ann', replay: true }, { room: 'lounge' });
+    for (const member of [peer, bob])
+      for (const text of ['from bob', 'from ann']) {
+        const { data } = await member.receives('chat', { data: { text } });
+        t.equal('replay' in data, false, `whether the live event ${text} has data.replay`);
+      }
+  }),
+
+  check('resume-replayed-events-unchanged', async (t) => {
+    const { epoch, bob, events } = await past(t, 4);
+    if (t.welcome.features.includes('binary')) {
+      await showsAcked(t, bob, { data: { name: 'dot.png', meta: { n: 1 } } });
+      events.push(...(await sequenced(bob, 5, 5)));
+    }
+    // What is stamped anew has another time by then.
+    await t.pause(5);
+    const { replayed } = await comesBack(t, { epoch, bob }, 0);
+    for (const [i, event] of events.entries()) {
+      const { data: { replay: _, ...data } = {}, ...rest } =
+        replayed[i] ?? ({} as Partial<Message>);
+      const plain = ({ payload, ...message }: Partial<Message>) => ({
+        ...message,
+        payload: payload?.toString('hex'),
+      });
+      t.equal(plain({ ...rest, data }), plain(event), `the replayed event ${event.seq}`);
+    }
+  }),
+
+  check('resume-ack-counts-replay', async (t) => {
+    const { epoch, bob } = await past(t, 5);
+    for (const [seq, label] of [
+      [1, 'ann'],
+      [4, 'cat'],
+      [0, 'dan'],
+    ] as const) {
+      const { ack, replayed } = await comesBack(t, { epoch, bob }, seq, { label });
+      t.equal(
+        verdict(ack),
+        { recovered: true, replayed: (ack.data.seq ?? 0) - seq },
+        `what the ack says to a since of ${seq} where seq is ${ack.data.seq}`,
+      );
+      t.equal(replayed.length, ack.data.replayed, 'the number of events that follow it');
+    }
+  }),
+
+  check('resume-replay-before-live', async (t) => {
+    const { epoch, bob } = await past(t, 5);
+    const [cat, dan] = await t.join('lounge', 'cat', 'dan');
+    const burst = (peer: Peer) =>
+      Promise.all(Array.from({ length: 8 }, (_, i) => peer.chat('lounge', `burst ${i}`)));
+    const peer = await t.connect('ann');
+    const before = burst(cat);
+    await peer.joins('lounge', { since: { epoch, seq: 2 } });
+    const acks = [...(await before), ...(await burst(dan))];
+    await peer.fencedBy(bob, 'lounge');
+    const last = Math.max(...acks.map(({ data }) => data.seq ?? 0));
+    const came = peer.received('*', ({ seq }) => seq !== undefined && seq <= last);
+    t.equal(
+      seqs(came),
+      Array.from({ length: last - 2 }, (_, i) => 3 + i),
+      'the seq of what a returning connection receives, replayed and then live',
+    );
+    const marks = came.map(({ data }) => data.replay === true);
+    t.equal(marks, marks.toSorted().reverse(), 'whether each event is a replay, in this order');
+  }),
+];
+
+const limits = [
+  check('resume-nothing-missed-recovered', async (t) => {
+    const before = await past(t, 3);
+    recoversAll(t, await comesBack(t, before, 3), []);
+  }),
+
+  check(
+    'resume-nothing-missed-recovered',
+    async (t) => {
+      const before = await past(t, 0);
+      recoversAll(t, await comesBack(t, before, 0), []);
+    },
+    { variant: 'nobody-wrote' },
+  ),
+
+  check(
+    'resume-nothing-missed-recovered',
+    async (t) => {
+      const before = await past(t, 3);
+      await t.pause(2 * WINDOW_MS);
+      recoversAll(t, await comesBack(t, before, 3), []);
+    },
+    { variant: 'expired', ...short },
+  ),
+
+  check('resume-from-zero-recovered', async (t) => {
+    const before = await past(t, 3);
+    recoversAll(t, await comesBack(t, before, 0), before.events);
+  }),
+
+  check(
+    'resume-from-zero-recovered',
+    async (t) => {
+      const { epoch, bob } = await past(t, 2);
+      await talks(bob, MANY);
+      await allOrNothing(t, await comesBack(t, { epoch, bob }, 0), 0, bob);
+    },
+    { variant: 'evicted', instance: FEW },
+  ),
+
+  check('resume-unknown-epoch-not-recovered', async (t) => {
+    const { epoch, bob } = await past(t, 3);
+    for (const [label, seq, as] of [
+      ['ann', 1, 'never'],
+      ['cat', 4, 'never'],
+      ['dan', 0, `${epoch}0`],
+    ] as const)
+      await recoversNothing(t, await comesBack(t, { epoch, bob }, seq, { label, as }), bob);
+  }),
+
+  check(
+    'resume-evicted-range-not-recovered',
+    async (t) => {
+      const { epoch, bob } = await past(t, 2);
+      await talks(bob, MANY);
+      await allOrNothing(t, await comesBack(t, { epoch, bob }, 2), 2, bob);
+    },
+    { instance: FEW },
+  ),
+
+  check(
+    'resume-evicted-range-not-recovered',
+    async (t) => {
+      const { epoch, bob } = await past(t, 3);
+      await t.pause(2 * WINDOW_MS);
+      await talks(bob, 2);
+      await allOrNothing(t, await comesBack(t, { epoch, bob }, 1), 1, bob);
+    },
+    { variant: 'expired', ...short },
+  ),
+
+  check('resume-future-seq-not-recovered', async (t) => {
+    const { epoch, bob } = await past(t, 3);
+    await recoversNothing(t, await comesBack(t, { epoch, bob }, 4), bob);
+    await recoversNothing(t, await comesBack(t, { epoch, bob }, 1_000_000, { label: 'cat' }), bob);
+  }),
+
+  check('resume-since-validated', async (t) => {
+    const { epoch, bob } = await past(t, 2);
+    const ann = await t.connect('ann');
+    for (const since of [
+      {},
+      { seq: 1 },
+      { epoch },
+      { epoch: 1, seq: 1 },
+      { epoch, seq: -1 },
+      { epoch, seq: 1.5 },
+      { epoch, seq: '1' },
+      { epoch: null, seq: null },
+    ]) {
+      const error = await ann.refuses('invalid_payload', () =>
+        ann.request('join', { since }, { room: 'lounge' }),
+      );
+      const { path = '' } = error.data;
+      t.assert(path === '/data/since' || path.startsWith('/data/since/'), {
+        expected: `a path into /data/since for ${JSON.stringify(since)}`,
+        actual: `the path is ${JSON.stringify(path)}`,
+      });
+    }
+    await bob.chat('lounge', 'who is here?');
+    await ann.hearsNothing();
+    await bob.receives('chat');
+    await bob.hearsNothing();
+  }),
+
+  check('resume-replay-obeys-authorization', async (t) => {
+    const { epoch, bob } = await past(t, 3);
+    const ann = await t.connect('ann', { claims: { rooms: [t.room('hall')] } });
+    await ann.refuses('forbidden', () =>
+      ann.request('join', { since: { epoch, seq: 1 } }, { room: 'lounge' }),
+    );
+    await bob.chat('lounge', 'between us');
+    await bob.receives('chat');
+    await ann.hearsNothing();
+  }),
+
+  check('resume-member-catches-up', async (t) => {
+    const { epoch, bob, events } = await past(t, 3);
+    const [cat] = await t.join('lounge', 'cat');
+    const ack = await cat.joins('lounge', { since: { epoch, seq: 1 } });
+    await cat.fencedBy(bob, 'lounge');
+    const replayed = cat.received('chat', { data: { replay: true } });
+    recoversAll(t, { peer: cat, ack, replayed }, events.slice(1));
+    await bob.hearsNothing();
+  }),
+
+  check(
+    'resume-epoch-new-after-restart',
+    async (t) => {
+      const talk = async (
+        label: string,
+        count: number,
+        at?: Awaited<ReturnType<Stage['launch']>>,
+      ) => {
+        const peer = await t.connect(label, at ? { at } : {});
+        const { epoch, seq = 0 } = (await peer.joins('lounge')).data;
+        for (let i = 0; i < count; i += 1) await peer.chat('lounge', `thing ${i}`);
+        return { epoch, seq };
+      };
+      const { epoch } = await talk('ann', 3);
+      const { port } = new URL(t.instance.url);
+      await t.instance.stop('SIGKILL');
+      const again = await t.launch({ PORT: port });
+      const now = await talk('bob', 0, again);
+      t.assert(now.epoch !== epoch || now.seq >= 3, {
+        expected: ['a new epoch', 'the old epoch, and a seq of at least 3'],
+        actual: `after the restart the room has the old epoch ${epoch} and the seq ${now.seq}; before it had the seq 3`,
+        hint: "Make the epoch of random bits, and not of the room's name or of a count.",
+      });
+    },
+    { instance: {} },
+  ),
+];
+
+/** The checks of spec/resume.md. */
+export const resume = [...replays, ...limits, ...duplicates];
