@@ -1,12 +1,21 @@
 import { text } from 'node:stream/consumers';
 
-// The control command `session.revoke` for servers with a `POST /logout`: {"value": "…", "url": "ws://…"} on stdin.
-const { value, url } = JSON.parse(await text(process.stdin)) as { value: string; url: string };
+interface Revocation {
+  /** Value of the cookie. */
+  value: string;
+  /** WebSocket endpoint of the server. */
+  url: string;
+  /** One of its allowed origins. */
+  origin?: string;
+}
+
+// The control command `session.revoke` for servers with a `POST /logout`: a revocation as JSON on stdin.
+const { value, url, origin } = JSON.parse(await text(process.stdin)) as Revocation;
 const target = new URL('/logout', url);
 target.protocol = target.protocol === 'wss:' ? 'https:' : 'http:';
 const { ok, status } = await fetch(target, {
   method: 'POST',
-  headers: { Cookie: `session_token=${value}` },
+  headers: { Cookie: `session_token=${value}`, ...(origin !== undefined && { Origin: origin }) },
 });
 if (!ok) {
   process.stderr.write(`POST ${target} answered with HTTP ${status}.\n`);

@@ -38,7 +38,7 @@ async function welcomedAs(t: Stage, cookie: string, user: string, what: string):
 }
 
 const revoke = (t: Stage, { value }: Session) =>
-  t.control('session.revoke', { value, url: t.urls[0] });
+  t.control('session.revoke', { value, url: t.urls[0], origin: t.origins[0] });
 
 const revocationMs = ({ welcome }: Stage) => Number(welcome.session_revocation_ms ?? 0);
 

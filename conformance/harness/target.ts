@@ -168,7 +168,8 @@ async function started(target: Target, command: string | Launcher): Promise<Runn
 
 // Not every server knows every algorithm or fetches key sets: one that does not start with them lacks them.
 function lacking(overrides: Overrides, error: unknown): never {
-  const optional = Object.keys(overrides).filter(
+  const given = Object.entries(overrides).flatMap(([name, value]) => (value ? [name] : []));
+  const optional = given.filter(
     (name) =>
       name === 'PARLOR_TOKEN_ALGORITHM' ||
       contract.some((row) => row.name === name && row.name !== 'PORT' && row.default === null),
