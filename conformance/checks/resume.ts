@@ -229,23 +229,30 @@ const replays = [
 
   check('resume-replay-before-live', async (t) => {
     const { epoch, bob } = await past(t, 5);
-    const [cat, dan] = await t.join('lounge', 'cat', 'dan');
-    const burst = (peer: Peer) =>
-      Promise.all(Array.from({ length: 8 }, (_, i) => peer.chat('lounge', `burst ${i}`)));
-    const peer = await t.connect('ann');
-    const before = burst(cat);
-    await peer.joins('lounge', { since: { epoch, seq: 2 } });
-    const acks = [...(await before), ...(await burst(dan))];
-    await peer.fencedBy(bob, 'lounge');
+    const [cat, dan, eve] = await t.join('lounge', 'cat', 'dan', 'eve');
+    const chat = (peer: Peer, text: string) => peer.chat('lounge', text);
+    const back = await Promise.all(['ann', 'fay', 'gil', 'hal'].map((label) => t.connect(label)));
+    // Each join has live events before, beside and behind it.
+    const joins = back.map((peer, i) => {
+      const before = [chat(cat, `${i} a`), chat(cat, `${i} b`)];
+      const join = peer.joins('lounge', { since: { epoch, seq: 2 } });
+      return { join, chats: [...before, chat(dan, `${i} c`), chat(dan, `${i} d`)] };
+    });
+    const acks = await Promise.all(joins.flatMap(({ chats }) => chats));
+    await Promise.all(joins.map(({ join }) => join));
+    for (let i = 0; i < 8; i += 1) acks.push(await chat(eve, `${i} e`));
     const last = Math.max(...acks.map(({ data }) => data.seq ?? 0));
-    const came = peer.received('*', ({ seq }) => seq !== undefined && seq <= last);
-    t.equal(
-      seqs(came),
-      Array.from({ length: last - 2 }, (_, i) => 3 + i),
-      'the seq of what a returning connection receives, replayed and then live',
-    );
-    const marks = came.map(({ data }) => data.replay === true);
-    t.equal(marks, marks.toSorted().reverse(), 'whether each event is a replay, in this order');
+    for (const peer of back) {
+      await peer.fencedBy(bob, 'lounge');
+      const came = peer.received('*', ({ seq }) => seq !== undefined && seq <= last);
+      t.equal(
+        seqs(came),
+        Array.from({ length: last - 2 }, (_, i) => 3 + i),
+        'the seq of what a returning connection receives, replayed and then live',
+      );
+      const marks = came.map(({ data }) => data.replay === true);
+      t.equal(marks, marks.toSorted().reverse(), 'whether each event is a replay, in this order');
+    }
   }),
 ];
 
@@ -291,12 +298,12 @@ const limits = [
 
   check('resume-unknown-epoch-not-recovered', async (t) => {
     const { epoch, bob } = await past(t, 3);
-    for (const [label, seq, as] of [
-      ['ann', 1, 'never'],
-      ['cat', 4, 'never'],
-      ['dan', 0, `${epoch}0`],
-    ] as const)
-      await recoversNothing(t, await comesBack(t, { epoch, bob }, seq, { label, as }), bob);
+    await recoversNothing(t, await comesBack(t, { epoch, bob }, 1, { as: 'never' }), bob);
+    const now = bob.received('*', ({ seq }) => seq !== undefined).length;
+    const same = await comesBack(t, { epoch, bob }, now, { label: 'cat', as: 'never' });
+    await recoversNothing(t, same, bob);
+    const zero = await comesBack(t, { epoch, bob }, 0, { label: 'dan', as: `${epoch}0` });
+    await recoversNothing(t, zero, bob);
   }),
 
   check(

@@ -13,8 +13,10 @@ import { messages } from './messages.js';
 import type { Mutant } from './mutant.js';
 import { operations } from './operations.js';
 import { rates } from './rates.js';
+import { resume } from './resume.js';
 import { rooms } from './rooms.js';
 import { sessions } from './sessions.js';
+import { shutdown } from './shutdown.js';
 import { transport } from './transport.js';
 import { typing } from './typing.js';
 
@@ -27,6 +29,7 @@ export const mutants: readonly Mutant[] = [
   ...limits,
   ...heartbeat,
   ...backpressure,
+  ...shutdown,
   ...rooms,
   ...chat,
   ...rates,
@@ -38,4 +41,5 @@ export const mutants: readonly Mutant[] = [
   ...transport,
   ...operations,
   ...binary,
+  ...resume,
 ];
