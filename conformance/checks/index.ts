@@ -17,6 +17,7 @@ import { rates } from './rates.js';
 import { resume } from './resume.js';
 import { rooms } from './rooms.js';
 import { sessions } from './sessions.js';
+import { shutdown } from './shutdown.js';
 import { transport } from './transport.js';
 import { typing } from './typing.js';
 
@@ -31,6 +32,7 @@ export const checks: readonly Check[] = [
   ...limits,
   ...heartbeat,
   ...backpressure,
+  ...shutdown,
   ...operations,
   ...rates,
   ...messages,

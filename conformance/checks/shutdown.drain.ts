@@ -1,0 +1,100 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Received } from '#conformance/harness/message.js';
+import type { Peer } from '#conformance/harness/peer.js';
+import type { Instance } from '#conformance/harness/process.js';
+import type { Stage } from '#conformance/harness/stage.js';
+import { Violation } from '#conformance/harness/verdict.js';
+import type { Close } from '#conformance/harness/wire.js';
+
+/** What a server may take for the work of closing, beside the announced grace. */
+export const CLOSING_MS = 2_000;
+
+/** What one client saw of a drain. */
+export interface Drained {
+  label: string;
+  user: string;
+  /** Every message in order of arrival. */
+  messages: readonly Received[];
+  /** Its notices that came before the Close frame. */
+  notices: readonly Received[];
+  /** How its connection ended; undefined when it did not. */
+  close: Close | undefined;
+}
+
+/** A drain of several clients in one room, as it was seen from outside. */
+export interface Drain {
+  signal: NodeJS.Signals;
+  clients: readonly Drained[];
+  /** How the process ended; undefined when it did not. */
+  exit: { status: number | null; signal: string | null } | undefined;
+  /** How late this process itself was at worst, in milliseconds. */
+  lagMs: number;
+}
+
+const CLIENTS = 10;
+
+/** What a client has seen so far. */
+export function seen({ label, user, log, closed }: Peer): Drained {
+  const end = closed?.at ?? Number.POSITIVE_INFINITY;
+  const notices = log.filter(({ message, at }) => message.type === 'server_shutdown' && at <= end);
+  return { label, user, messages: log, notices, close: closed };
+}
+
+// What is late is for the checks to judge.
+async function ended<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (error instanceof Violation) return undefined;
+    throw error;
+  }
+}
+
+/** Drains a server with ten clients in one room; made once for all checks that only look at it. */
+export function drainedBy(t: Stage, signal: 'SIGTERM' | 'SIGINT'): Promise<Drain> {
+  return t.once(`the drain after ${signal}`, () => observe(t, signal));
+}
+
+async function observe(t: Stage, signal: 'SIGTERM' | 'SIGINT'): Promise<Drain> {
+  const instance = await t.launch();
+  const peers = await Promise.all(
+    Array.from({ length: CLIENTS }, (_, index) => t.connect(`client-${index}`, { at: instance })),
+  );
+  for (const peer of peers) await peer.joins('lounge');
+  for (const peer of peers) await peer.staysOpen();
+  const lag = monitorEventLoopDelay({ resolution: 10 });
+  lag.enable();
+  t.note(signal);
+  instance.signal(signal);
+  // A grace that is announced, or that of a server whose notice does not come.
+  const [first] = peers;
+  const notice = first && (await ended(first.receives('server_shutdown')));
+  const graceMs = notice?.data.grace_ms ?? 0;
+  await Promise.all(peers.map((peer) => ended(peer.ends(graceMs + CLOSING_MS))));
+  lag.disable();
+  const exit = await ended(exits(t, instance, graceMs));
+  return { signal, clients: peers.map(seen), exit, lagMs: lag.max / 1e6 };
+}
+
+/** How the process ends, within the announced grace and the time for closing. */
+export function exits(t: Stage, instance: Instance, graceMs: number) {
+  return t.within(
+    instance.exited,
+    {
+      expected: `the process exits within ${graceMs} + 5,000 ms of the signal`,
+      actual: 'it still runs',
+      hint: 'Cut the connections whose clients do not answer the Close frame; libraries wait for up to 30 s.',
+    },
+    graceMs,
+  );
+}
+
+/** Tells a drain that was observed for several checks in the timeline of one of them. */
+export function retold(t: Stage, { clients, exit, signal }: Drain): void {
+  t.note(`observed once for several checks: ${CLIENTS} clients in one room, then ${signal}`);
+  for (const { label, notices, close } of clients) {
+    for (const { message } of notices) t.note(`${label} received ${JSON.stringify(message)}`);
+    t.note(`${label}: ${close?.detail ?? 'still open'}`);
+  }
+  t.note(exit ? `the process ended: ${JSON.stringify(exit)}` : 'the process still ran');
+}
