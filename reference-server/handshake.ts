@@ -8,6 +8,7 @@ import {
   verifyToken,
   watchExpiry,
 } from './authentication.js';
+import { BackendUnavailable } from './broker/broker.js';
 import { type Instant, timestamp } from './clock.js';
 import { who } from './lobby.js';
 import { after, type Maybe } from './maybe.js';
@@ -224,12 +225,17 @@ export function admit(core: Core, connection: Connection, verdict: Verdict): May
   const { grant } = verdict;
   connection.grant = grant;
   const limit = parts.limits.connectionsPerUser(core, grant);
-  return after(core.broker.enter(who(connection), limit, core.now()), (entered) => {
+  const admitted = after(core.broker.enter(who(connection), limit, core.now()), (entered) => {
     if (!entered) return dismiss(core, connection, parts.limits.tooManyConnections);
     if (connection.phase === 'awaiting' && parts.shutdown.admits(core))
       return welcome(core, connection, grant);
     const gone = core.broker.exit(who(connection), [], 'disconnected', core.now());
     return after(gone, () => dismiss(core, connection, parts.shutdown.late(core)));
+  });
+  if (!(admitted instanceof Promise)) return admitted;
+  return admitted.catch((error: unknown) => {
+    if (!(error instanceof BackendUnavailable)) throw error;
+    dismiss(core, connection, parts.authentication.unavailable());
   });
 }
 

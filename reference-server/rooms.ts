@@ -109,8 +109,8 @@ export const join: Step = (core, connection, { request, at }) => {
     (joined) => {
       if (connection.phase === 'ended') {
         giveUp(core, connection, name);
-        const parting = { room: name, farewell: null };
-        return after(core.broker.leave(parting, who(connection), 'disconnected', at), () => []);
+        const partings = [{ room: name, farewell: null }];
+        return after(core.broker.exit(who(connection), partings, 'disconnected', at), () => []);
       }
       const past = since ? parts.resume.recover(joined, since) : null;
       const data = { ...parts.rooms.joinAck(joined), ...past?.ack };

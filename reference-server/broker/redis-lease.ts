@@ -68,10 +68,7 @@ export class Lease {
   async search(): Promise<void> {
     const { link, keys } = this.#ground;
     const dead = list(await link.served.run('bury', keys.leases(), []));
-    for (const lease of dead.map(text)) {
-      this.#ground.log({ event: 'lease_ended', lease });
-      await this.#clear(lease);
-    }
+    for (const lease of dead.map(text)) await this.#clear(lease);
   }
 
   /** Ends the lease; `clean`: nothing is recorded under it. */
@@ -100,6 +97,7 @@ export class Lease {
     const rooms = list(await served.call('SMEMBERS', keys.roomsOf(lease))).map(text);
     await each(rooms, (room) => this.#clearRoom(room, lease), 20);
     const users = list(await served.call('SMEMBERS', keys.usersOf(lease))).map(text);
+    if (rooms.length + users.length > 0) this.#ground.log({ event: 'lease_ended', lease });
     await each(users, (user) => served.run('evict', [keys.seats(user)], [lease]));
     await served.call('DEL', keys.roomsOf(lease));
     await served.call('DEL', keys.usersOf(lease));

@@ -220,14 +220,6 @@ export const scripts = {
     end
     return redis.call('SMEMBERS', KEYS[2])`,
   ),
-
-  revoke: script(
-    1,
-    `-- session |
-    if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-    redis.call('HSET', KEYS[1], 'revoked', '1')
-    return 1`,
-  ),
 } satisfies Record<string, Script>;
 
 /** The name of a script. */

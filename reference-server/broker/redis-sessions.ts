@@ -12,7 +12,7 @@ export class RedisSessions implements SessionStore {
   readonly #keys: Keys;
   readonly #configured: SessionStore;
 
-  /** `configured`: sessions that exist from the start; Redis is told of one when it is first asked for. */
+  /** `configured`: sessions that exist from the start; Redis knows no more of them than that one was revoked. */
   constructor(link: RedisLink, configured: SessionStore, prefix = 'parlor:') {
     this.#link = link;
     this.#keys = new Keys(prefix);
@@ -20,21 +20,18 @@ export class RedisSessions implements SessionStore {
   }
 
   async find(key: string): Promise<Session | null> {
-    const name = this.#keys.session(key);
-    const [kept, revoked] = list(
-      await this.#link.served.call('HMGET', name, 'session', 'revoked'),
-    ).map(text);
-    if (kept) return { ...(JSON.parse(kept) as Session), ...(revoked ? { revoked: true } : {}) };
-    const configured = await this.#configured.find(key);
-    if (configured) await this.create(key, configured);
-    return configured;
+    const { served } = this.#link;
+    const reply = list(await served.call('HMGET', this.#keys.session(key), 'session', 'revoked'));
+    const [kept, revoked] = reply.map(text);
+    const session =
+      (await this.#configured.find(key)) ?? (kept ? (JSON.parse(kept) as Session) : null);
+    return session && revoked ? { ...session, revoked: true } : session;
   }
 
   async create(key: string, session: Session): Promise<void> {
     const { served } = this.#link;
     const name = this.#keys.session(key);
-    // Never over what is there: it may have been revoked in the meantime.
-    await served.call('HSETNX', name, 'session', JSON.stringify(session));
+    await served.call('HSET', name, 'session', JSON.stringify(session));
     if (session.expiresAt !== null)
       await served.call('PEXPIREAT', name, Math.ceil(session.expiresAt) + AFTERLIFE_MS);
   }
@@ -43,6 +40,7 @@ export class RedisSessions implements SessionStore {
     if ((await this.find(key)) === null) return false;
     // Where Redis loses what it knows, a configured session does not come back to life here.
     await this.#configured.revoke(key);
-    return (await this.#link.served.run('revoke', [this.#keys.session(key)], [])) === 1;
+    await this.#link.served.call('HSET', this.#keys.session(key), 'revoked', '1');
+    return true;
   }
 }
