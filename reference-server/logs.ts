@@ -14,7 +14,15 @@ export interface LogsParts {
   error(core: Core, connection: Connection, code: string): LogEvent;
   /** A connection has ended. */
   disconnect(core: Core, connection: Connection, closing: Closing): LogEvent;
+  /** A line of JSON as it is written. */
+  written(line: string): string;
 }
+
+// JSON leaves these as they are, and a terminal or a careless reader breaks a line at them.
+const UNSAFE = /[\u007f-\u009f\u2028\u2029]/g;
+
+const escaped = (character: string) =>
+  `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 function line(
   event: string,
@@ -44,4 +52,5 @@ export const logs: LogsParts = {
     code,
     reason,
   }),
+  written: (line) => line.replace(UNSAFE, escaped),
 };

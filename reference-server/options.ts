@@ -216,7 +216,7 @@ function resolveLimits(options: ServerOptions): Limits {
 /** Completes the options with their defaults, and says what is wrong with them. */
 export function resolveOptions(options: ServerOptions): Config {
   const features = resolveFeatures(options);
-  const resume = { window_ms: 300_000, max_events: 200, ...options.resume };
+  const resume = { window_ms: 300_000, max_events: 1_000, ...options.resume };
   const heartbeat = { interval_ms: 30_000, timeout_ms: 10_000, ...options.heartbeat };
   const rates = options.rates ?? defaultRates(features);
   for (const rate of rates) {

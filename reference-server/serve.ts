@@ -3,6 +3,7 @@ import { destination, pino } from 'pino';
 import { shareOverRedis } from './broker/share.js';
 import { type Environment, readEnvironment, type Settings } from './environment.js';
 import { loginHandler } from './login.js';
+import { logs } from './logs.js';
 import { createServer, type ParlorServer } from './server.js';
 
 /** A server that listens, as the environment asked for it. */
@@ -56,21 +57,13 @@ export async function serve(env: Environment): Promise<Served> {
 // A log that nobody reads must neither stop the server nor fill its memory: above this it loses lines.
 const MOST_BYTES = 16_777_216;
 
-// JSON leaves these as they are, and a terminal or a careless reader breaks a line at them.
-const UNSAFE = /[\u007f-\u009f\u2028\u2029]/g;
-
-function escaped(line: string): string {
-  const code = (it: string) => it.charCodeAt(0).toString(16).padStart(4, '0');
-  return line.replace(UNSAFE, (it) => `\\u${code(it)}`);
-}
-
 function createLog(where: string) {
   if (where === 'off') return { options: {}, flush: () => undefined };
   const dest = where === 'stdout' ? 1 : where === 'stderr' ? 2 : where;
   const file = destination({ dest, sync: false, maxLength: MOST_BYTES });
   const logger = pino(
     { base: null, timestamp: false },
-    { write: (line) => file.write(escaped(line)) },
+    { write: (line) => file.write(logs.written(line)) },
   );
   return {
     options: { log: (event: Readonly<Record<string, unknown>>) => logger.info(event) },

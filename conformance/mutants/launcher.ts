@@ -1,7 +1,7 @@
 import type { Instance, Launcher } from '#conformance/harness/process.js';
 import { MemoryBroker } from '#server/broker/memory.js';
 import { readEnvironment } from '#server/environment.js';
-import { defaultParts, type PartsOverrides } from '#server/parts.js';
+import { defaultParts, type PartsOverrides, withParts } from '#server/parts.js';
 import { createServer } from '#server/server.js';
 import { type Mutant, withBroker } from './mutant.js';
 
@@ -19,6 +19,7 @@ async function launch(
 ): Promise<Instance> {
   const { options, host } = readEnvironment(env);
   const output = { stdout: '', stderr: '' };
+  const { logs } = withParts(parts);
   const server = await createServer({
     ...options,
     parts,
@@ -31,7 +32,8 @@ async function launch(
         }
       : {}),
     log: (event) => {
-      output.stdout = `${output.stdout}${JSON.stringify(event)}\n`.slice(-KEEP);
+      const line = logs.written(`${JSON.stringify(event)}\n`);
+      output.stdout = (output.stdout + line).slice(-KEEP);
     },
   });
   const port = await server.listen(Number(env['PORT'] ?? 0), host);
