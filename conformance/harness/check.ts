@@ -37,6 +37,8 @@ export interface CheckOptions {
   alone?: true;
   /** It needs an instance of its own, started with these contract variables on top of the defaults. */
   instance?: Overrides;
+  /** Where the runner starts no server, the target as it runs does for it, too. */
+  orTarget?: true;
   /** It leaves its instance as it found it, so that checks with the same variables may share one. */
   shared?: true;
   needs?: readonly Need[];

@@ -73,7 +73,7 @@ function missing(
   const { profile } = requirement(rule);
   return (
     profileMissing(profile, target, welcome) ??
-    (options.instance && !target.launch
+    (options.instance && !target.launch && !options.orTarget
       ? 'the runner does not own the start command'
       : undefined) ??
     need(options.needs ?? [], target)

@@ -255,6 +255,20 @@ export class Stage extends Assertions {
     return runControl({ ...this.#run.target.control, ...own }, command, input);
   };
 
+  /**
+   * What the server has logged so far: the output of the check's own instance, else what the control command
+   * `logs.read` prints, which is one JSON string.
+   */
+  readonly log = async (): Promise<string> => {
+    if (this.#own) return this.#own.output.stdout;
+    const { control } = this.#run.target;
+    const text = await runControl(control, 'logs.read', {});
+    if (typeof text === 'string') return text;
+    throw new Inconclusive(
+      `the control command 'logs.read' has to print a JSON string, not ${typeof text}`,
+    );
+  };
+
   /** Lengthens every later wait of this check by an announced time, in milliseconds. */
   readonly patience = (ms: number): void => this.#waits.lengthen(ms);
 
