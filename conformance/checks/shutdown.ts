@@ -2,7 +2,15 @@ import { check } from '#conformance/harness/check.js';
 import type { Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import { CLOSING_MS, type Drained, drainedBy, exits, retold, seen } from './shutdown.drain.js';
+import {
+  CLOSING_MS,
+  type Drained,
+  drainedBy,
+  exits,
+  QUIET,
+  retold,
+  seen,
+} from './shutdown.drain.js';
 
 type Signal = 'SIGTERM' | 'SIGINT';
 
@@ -11,13 +19,6 @@ const READ_MS = 500;
 
 // What a busy machine may add to a measured time.
 const SLACK_MS = 1_000;
-
-// No heartbeat cuts off who is silent before the drain has to.
-const QUIET = {
-  PARLOR_GRACE_MS: '200',
-  PARLOR_HEARTBEAT_INTERVAL_MS: '30000',
-  PARLOR_HEARTBEAT_TIMEOUT_MS: '10000',
-};
 
 const HANDLER = {
   SIGTERM:
@@ -190,7 +191,7 @@ export const shutdown = [
       delivered(t, ann, peers);
       delivered(t, bob, peers);
     },
-    { instance: {} },
+    { instance: QUIET },
   ),
 
   check(
@@ -213,7 +214,7 @@ export const shutdown = [
       if (judgeReplies(t, ann, asked) === 0)
         t.notExercised('the server closes so soon after its notice that nothing can be asked');
     },
-    { instance: {} },
+    { instance: QUIET },
   ),
 
   check(
@@ -235,7 +236,7 @@ export const shutdown = [
         actual: 'a welcome came',
       });
     },
-    { instance: {} },
+    { instance: QUIET },
   ),
 
   check(
@@ -251,7 +252,7 @@ export const shutdown = [
         actual: `HTTP ${status}${status === 503 ? ' without a Retry-After header' : ''}`,
       });
     },
-    { instance: {} },
+    { instance: QUIET },
   ),
 
   check(
@@ -297,7 +298,7 @@ export const shutdown = [
       const { data } = await signalled(t, ann);
       await exits(t, t.instance, data.grace_ms ?? 0);
     },
-    { instance: QUIET },
+    { instance: { ...QUIET, PARLOR_GRACE_MS: '200' } },
   ),
 
   check(
