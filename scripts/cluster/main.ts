@@ -7,9 +7,10 @@ const { values } = parseArgs({
   options: { delay: { type: 'string' }, only: { type: 'string' }, command: { type: 'string' } },
 });
 const delay = values.delay?.split('-').map(Number) as [number, number] | undefined;
-const cluster = await createCluster(values.command ?? 'node dist/reference-server/main.js', {
-  delay,
-});
+const cluster = await createCluster(
+  values.command ?? 'node dist/reference-server/main.js',
+  delay ? { delay } : {},
+);
 try {
   const end = await runConformance(cluster.target, {
     checks: checks.filter(({ rule }) => !values.only || rule.startsWith(values.only)),
@@ -25,7 +26,9 @@ try {
     },
   });
   process.exitCode = end.exit_code;
-  for (const { output } of cluster.instances)
+  for (const {
+    instance: { output },
+  } of cluster.placed)
     for (const line of `${output.stdout}\n${output.stderr}`.split('\n'))
       if (/redis_err|redis_un|upkeep|lease|internal_error|exit_lost|Error/.test(line))
         console.log(line.slice(0, 600));

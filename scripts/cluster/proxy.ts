@@ -43,12 +43,18 @@ export async function startProxy(target: number, [least, most]: Delay): Promise<
   });
 
   const carry = (from: net.Socket, to: net.Socket) => {
+    // One queue for each way: timers of their own would overtake each other by the rounding of their times.
+    const queue: { data: Buffer; due: number }[] = [];
     let last = 0;
-    from.on('data', (data) => {
+    const pass = () => {
       const now = performance.now();
-      last = Math.max(last, now + least + Math.random() * (most - least));
-      if (last - now < 0.5) to.write(data);
-      else setTimeout(() => to.destroyed || to.write(data), last - now);
+      while (queue[0] && queue[0].due <= now && !to.destroyed) to.write(queue.shift()?.data ?? '');
+      if (queue[0] && !to.destroyed) setTimeout(pass, Math.max(1, queue[0].due - now));
+    };
+    from.on('data', (data) => {
+      last = Math.max(last, performance.now() + least + Math.random() * (most - least));
+      queue.push({ data, due: last });
+      if (queue.length === 1) pass();
     });
   };
   const cut = () => {

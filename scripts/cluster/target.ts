@@ -2,58 +2,85 @@ import type { Overrides } from '#conformance/harness/contract.js';
 import { commandLauncher, type Instance } from '#conformance/harness/process.js';
 import type { Target } from '#conformance/harness/target.js';
 import { type RedisServer, startRedis } from '../../reference-server/fixtures/redis-server.js';
-import { type BrokerProxy, type Delay, startProxy } from './proxy.js';
+import { type RemoteProxy, startProxies } from './proxies.js';
+import type { Delay } from './proxy.js';
 
-/** A broker, a proxy on its link, and the target that runs behind them. */
+/** An instance, and the proxy on its way to the broker. */
+export interface Placed {
+  readonly instance: Instance;
+  readonly proxy: RemoteProxy;
+}
+
+/** A broker, and a target of several instances that share it. */
 export interface TestCluster {
   readonly redis: RedisServer;
-  readonly proxy: BrokerProxy | null;
   readonly target: Target;
   /** Every instance that was started, with those that have ended. */
-  readonly instances: readonly Instance[];
+  readonly placed: readonly Placed[];
   end(): Promise<void>;
 }
 
-/** The time from an instance's death to the `leave` of its users: short, for tests, and long enough for a busy machine. */
+/** How a cluster is made. */
+export interface ClusterOptions {
+  /** How many instances. */
+  readonly instances?: number;
+  /** How long each piece of data takes between an instance and the broker, in milliseconds. */
+  readonly delay?: Delay;
+  readonly env?: Overrides;
+}
+
+// From an instance's death to the `leave` of its users: short, for tests, and long enough for a busy machine.
 const PRESENCE_TTL_MS = 9_000;
 
-/** Starts a Redis, and describes a target of several instances over it; `command` starts one of them. */
+/** Starts a Redis, and describes a target over it; `command` starts one instance. */
 export async function createCluster(
   command: string,
-  {
-    instances = 2,
-    delay,
-    env = {},
-  }: { instances?: number; delay?: Delay | undefined; env?: Overrides } = {},
+  { instances = 2, delay = [0, 0], env = {} }: ClusterOptions = {},
 ): Promise<TestCluster> {
   const redis = await startRedis();
-  const proxy = delay ? await startProxy(redis.port, delay) : null;
-  const started: Instance[] = [];
+  const proxies = startProxies();
+  const placed: Placed[] = [];
   const launch = commandLauncher(command);
+  const proxyOf = (input: unknown) => {
+    const { url } = (input ?? {}) as { url?: string };
+    return placed.find(({ instance }) => instance.url === url)?.proxy;
+  };
+  const revoke = async (input: unknown) => {
+    const { value } = input as { value: string };
+    const url = new URL('/logout', placed[0]?.instance.url.replace(/^ws/, 'http'));
+    await fetch(url, { method: 'POST', headers: { cookie: `session_token=${value}` } });
+  };
   return {
     redis,
-    proxy,
-    instances: started,
+    placed,
     target: {
       start: async (contract) => {
-        const instance = await launch(contract);
-        started.push(instance);
+        const proxy = await proxies.open(redis.port, delay);
+        const url = `redis://127.0.0.1:${proxy.port}`;
+        const instance = await launch({ ...contract, PARLOR_REDIS_URL: url });
+        placed.push({ instance, proxy });
         return instance;
       },
       instances,
-      env: {
-        PARLOR_REDIS_URL: `redis://127.0.0.1:${proxy?.port ?? redis.port}`,
-        PARLOR_PRESENCE_TTL_MS: String(PRESENCE_TTL_MS),
-        ...env,
-      },
+      env: { PARLOR_PRESENCE_TTL_MS: String(PRESENCE_TTL_MS), ...env },
       control: {
-        'broker.stop': async () => redis.kill(),
-        'broker.start': async () => redis.start(),
+        // With an address the broker is lost for that instance alone.
+        'broker.stop': async (input) => {
+          const proxy = proxyOf(input);
+          if (proxy) await proxy.refuse();
+          else await redis.kill();
+        },
+        'broker.start': async (input) => {
+          const proxy = proxyOf(input);
+          if (proxy) await proxy.heal();
+          else await redis.start();
+        },
+        'session.revoke': revoke,
       },
     },
     async end() {
-      await Promise.all(started.map((instance) => instance.stop()));
-      await proxy?.close();
+      await Promise.all(placed.map(({ instance }) => instance.stop()));
+      proxies.end();
       await redis.stop();
     },
   };
