@@ -62,8 +62,9 @@ export function commandLauncher(command: string, options: StartOptions = {}): La
     const port = contract['PORT'] ?? String(await freePort());
     const host = contract['HOST'] ?? '127.0.0.1';
     const env = { ...(options.env ?? process.env), ...contract, PORT: port, HOST: host };
-    // A group of its own, so that what the command starts ends with it.
-    const child = spawn(command, {
+    // A group of its own, so that what the command starts ends with it. The signals reach the shell too: where it has not
+    // made way for the command (dash does not), the trap has it wait, and end with the status of the command.
+    const child = spawn(`trap : INT TERM; ${command}`, {
       shell: true,
       detached: true,
       cwd: options.cwd,
