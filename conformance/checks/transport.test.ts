@@ -27,6 +27,7 @@ async function judged(
       {
         checks: transport,
         patienceMs: 3_000,
+        doubts: false,
         report: (event) => void (event.event === 'check_end' && ends.push(event)),
       },
     );

@@ -5,6 +5,7 @@ import { lastOutput } from './process.js';
 import { requirement } from './requirements.js';
 import type { StageRun } from './shared.js';
 import { Stage } from './stage.js';
+import { tooBusy } from './stalls.js';
 import { Inconclusive, NotExercised, TargetError, Vacuous, Violation } from './verdict.js';
 
 /** What one attempt at a check came to. */
@@ -44,7 +45,7 @@ export async function attempt(
   let stage = new Stage(run, journal, nonce, final);
   let timer: NodeJS.Timeout | undefined;
   try {
-    if (check.options.instance) {
+    if (check.options.instance && (run.target.launch || !check.options.orTarget)) {
       own = await run.instances.acquire(check.options.instance, check.options.shared ?? false);
       stage = new Stage(run, journal, nonce, final, own.instance);
     }
@@ -63,8 +64,8 @@ export async function attempt(
     if (own && !own.instance.running)
       journal.add('server', 'note', 'note', `ended${lastOutput(own.instance)}`);
     const found = classify(error, stage);
-    const lost = await lostToHeartbeat(check, found, stage);
-    return { ...(lost ?? found), stage, duration: performance.now() - start };
+    const doubt = run.doubts ? await doubted(check, found, stage, run, start) : undefined;
+    return { ...(doubt ?? found), stage, duration: performance.now() - start };
   } finally {
     clearTimeout(timer);
     stage.end();
@@ -72,17 +73,27 @@ export async function attempt(
   }
 }
 
-// A connection that was lost on a busy machine makes much else look wrong. Whether heartbeats are right is for the
-// checks of their own chapter to say.
-async function lostToHeartbeat(
+// What a busy machine may have caused is no violation yet: a connection lost because a Pong was late makes much else
+// look wrong, and so does whatever was late itself. Whether heartbeats are right is for their own checks to say.
+async function doubted(
   { rule }: Check,
-  { result }: Classified,
+  found: Classified,
   stage: Stage,
+  { stalls }: StageRun,
+  start: number,
 ): Promise<Classified | undefined> {
-  if (result !== 'violation' || requirement(rule).chapter === 'heartbeat') return undefined;
-  const lost = await stage.lostToHeartbeat();
-  if (lost === undefined) return undefined;
-  return { result: 'inconclusive', reason: `${lost}, though Pings were answered` };
+  if (found.result !== 'violation') return undefined;
+  const ofHeartbeat = requirement(rule).chapter === 'heartbeat';
+  const lost = ofHeartbeat ? undefined : await stage.lostToHeartbeat();
+  if (lost !== undefined)
+    return { result: 'inconclusive', reason: `${lost}, though Pings were answered` };
+  const delay = await stalls.since(start);
+  if (!tooBusy(delay, stage.final)) return undefined;
+  const held = `the runner was held up for ${Math.round(delay.runner)} ms, the target for ${Math.round(delay.target)} ms`;
+  return {
+    result: 'inconclusive',
+    reason: `the machine was too busy (${held}) to be sure of this: ${found.violation.actual}`,
+  };
 }
 
 type Classified =

@@ -10,6 +10,7 @@ const FIRST_PONG_MS = 2_000;
 export class Canary implements Watched {
   readonly #url: URL;
   readonly #request: () => RequestInit;
+  readonly #roundTrip: (ms: number) => void;
   #wire: Wire | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -18,10 +19,11 @@ export class Canary implements Watched {
   #works = false;
   #closed = false;
 
-  /** `request` is asked for the opening handshake of each connection. */
-  constructor(url: URL, request: () => RequestInit) {
+  /** `request` is asked for the opening handshake of each connection, `roundTrip` is told how long each took. */
+  constructor(url: URL, request: () => RequestInit, roundTrip: (ms: number) => void) {
     this.#url = url;
     this.#request = request;
+    this.#roundTrip = roundTrip;
   }
 
   get roundTrips(): number | undefined {
@@ -66,6 +68,7 @@ export class Canary implements Watched {
         if (unit.kind !== 'pong' || unit.payload.toString() !== 'canary') return;
         this.#count += 1;
         this.#lastPong = performance.now();
+        this.#roundTrip(this.#lastPong - sentAt);
         clearTimeout(this.#timer);
         // Twice a tick, so that on a quiet machine each tick sees at least one round trip.
         this.#timer = setTimeout(ping, Math.max(0, TICK_MS / 2 - (this.#lastPong - sentAt)));

@@ -13,12 +13,14 @@ import type { RunOptions } from './run.js';
 import { Schedule } from './schedule.js';
 import { ROOT_DIED, ROOT_NO_WELCOME, type StageRun } from './shared.js';
 import type { Stage } from './stage.js';
+import { Stalls } from './stalls.js';
 import type { RunningTarget } from './target.js';
 import { Violation } from './verdict.js';
 import type { Watchdog } from './watchdog.js';
 
 const parlorVersion: string = createRequire(import.meta.url)('#package.json').version;
 const DEFAULT_JOBS = 24;
+const FEW = 4;
 const INSTANCES = 12;
 const NOISY = 0.2;
 const REPEATS_MS = 60_000;
@@ -31,6 +33,8 @@ export class Conductor implements StageRun {
   readonly welcome: Preflight['welcome'];
   readonly seed: number;
   readonly instances: Instances;
+  readonly stalls = new Stalls();
+  readonly doubts: boolean;
   readonly observed = new Map<string, Promise<unknown>>();
   hopeless: Violation | undefined;
   readonly #options: RunOptions;
@@ -39,7 +43,9 @@ export class Conductor implements StageRun {
   readonly #ledger: Ledger;
   readonly #pulse: Pulse;
   readonly #nonce = randomBytes(2).toString('hex');
-  readonly #again: Check[] = [];
+  // What a busy machine left undecided, and what may have ended the server.
+  readonly #busy: Check[] = [];
+  readonly #suspects: Check[] = [];
   #everWelcomed: boolean;
   #unwelcomed = 0;
   #told: Death | undefined;
@@ -56,6 +62,7 @@ export class Conductor implements StageRun {
     this.welcome = welcome;
     this.hopeless = hopeless;
     this.seed = options.seed ?? randomBytes(4).readUInt32BE() >>> 1;
+    this.doubts = options.doubts ?? true;
     this.#options = options;
     this.#report = options.report;
     this.#start = start;
@@ -78,14 +85,16 @@ export class Conductor implements StageRun {
     for (const { check, reason } of todo.notExercised) await this.#ledger.skip(check, reason);
     for (const { rule, reason } of todo.excluded) await this.#ledger.exclude(rule, reason);
     if (this.hopeless) this.#ledger.expectRoot(ROOT_NO_WELCOME, WELCOME_RULES, checks);
+    this.stalls.start();
     const canary = await this.#canary();
     try {
-      await this.#together(todo.together);
+      await this.#together(todo.together, this.#options.jobs ?? DEFAULT_JOBS);
       await this.#onceMore();
       await this.#oneByOne(todo.alone);
       await this.#onceMore();
     } finally {
       canary.stop();
+      this.stalls.stop();
       await this.instances.stop();
     }
     if (this.watchdog.noise > NOISY)
@@ -142,15 +151,17 @@ export class Conductor implements StageRun {
   // The canary is a user of its own; where nothing answers Pings, only our own clock is left.
   async #canary(): Promise<Canary> {
     const { minter, plain, urls } = this.target;
-    const canary = new Canary(new URL(urls[0] ?? ''), () =>
-      plain || !minter ? {} : { query: [['token', minter.mint(`canary-${this.#nonce}`)]] },
+    const canary = new Canary(
+      new URL(urls[0] ?? ''),
+      () => (plain || !minter ? {} : { query: [['token', minter.mint(`canary-${this.#nonce}`)]] }),
+      (ms) => this.stalls.roundTrip(ms),
     );
     const works = await canary.start();
     this.watchdog.start(works ? canary : undefined);
     return canary;
   }
 
-  async #together(checks: readonly Check[]): Promise<void> {
+  async #together(checks: readonly Check[], limit: number): Promise<void> {
     const instances = { limit: INSTANCES, running: 0 };
     const jobs = checks.map((check) => {
       let stage: Stage | undefined;
@@ -165,7 +176,7 @@ export class Conductor implements StageRun {
         ...(check.options.instance && { group: instances }),
       };
     });
-    const schedule = new Schedule(jobs, this.#options.jobs ?? DEFAULT_JOBS);
+    const schedule = new Schedule(jobs, limit);
     this.watchdog.onTick = () => schedule.pump();
     this.#ledger.onFailure = () => this.#options.bail && schedule.cancel();
     schedule.pump();
@@ -180,10 +191,11 @@ export class Conductor implements StageRun {
     }
   }
 
-  // Once more, alone, what could not be decided: a busy machine is quieter then.
+  // Once more what could not be decided: first a few at a time, then alone. A busy machine is quieter then.
   async #onceMore(): Promise<void> {
     const start = performance.now();
-    for (const check of this.#again.splice(0)) {
+    await this.#together(this.#busy.splice(0), FEW);
+    for (const check of [...this.#suspects.splice(0), ...this.#busy.splice(0)]) {
       if (this.#options.bail && this.#ledger.failed) return;
       if (performance.now() - start < REPEATS_MS) await this.#decide(check, true, () => {});
       else
@@ -208,7 +220,7 @@ export class Conductor implements StageRun {
     const shared = !check.options.instance;
     // Whatever was under way when the server died and came back says nothing.
     if (undecided && shared && !final && this.#pulse.revivedAt > start) {
-      this.#again.push(check);
+      this.#suspects.push(check);
       return;
     }
     const death = undecided && shared ? await this.#pulse.death() : undefined;
@@ -216,11 +228,11 @@ export class Conductor implements StageRun {
       const revived = await this.#revive(death);
       if (!revived) this.hopeless ??= died(undefined, death.text);
       // Whoever of those that ran together ended the server will do so again, alone.
-      if (revived && !final) this.#again.push(check);
+      if (revived && !final) this.#suspects.push(check);
       else await this.#ledger.end(check, withDeath(outcome, death.text));
     } else if (outcome.result === 'inconclusive' && !final && !this.hopeless)
       // Where nobody is ever welcomed, quiet does not help.
-      this.#again.push(check);
+      this.#busy.push(check);
     else {
       this.#giveUpConnecting(outcome);
       await this.#ledger.end(check, outcome);

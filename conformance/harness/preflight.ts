@@ -4,6 +4,7 @@ import { isObject } from './message.js';
 import { listens } from './process.js';
 import type { StageRun } from './shared.js';
 import { Stage } from './stage.js';
+import { Stalls } from './stalls.js';
 import type { RunningTarget } from './target.js';
 import { TargetError, UsageError, Violation } from './verdict.js';
 import type { Watchdog } from './watchdog.js';
@@ -27,6 +28,8 @@ export async function preflight(target: RunningTarget, watchdog: Watchdog): Prom
   const run: StageRun = {
     target,
     watchdog,
+    stalls: new Stalls(),
+    doubts: false,
     welcome: undefined,
     seed: 0,
     observed: new Map(),

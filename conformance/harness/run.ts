@@ -28,6 +28,11 @@ export interface RunOptions {
   bail?: boolean;
   /** Seed of whatever is drawn at random; default drawn. */
   seed?: number;
+  /**
+   * Whether a violation seen while the machine was held up is doubted: tried again, and inconclusive when the machine
+   * does not calm down. Default true; false where a false alarm costs nothing.
+   */
+  doubts?: boolean;
   /** How long a wait lasts on a quiet machine, in milliseconds; default 5,000. */
   patienceMs?: number;
   /** Ends the run early, with what was decided by then. */

@@ -1,4 +1,5 @@
 import type { Instances } from './instances.js';
+import type { Stalls } from './stalls.js';
 import type { RunningTarget } from './target.js';
 import type { Violation } from './verdict.js';
 import type { Watchdog } from './watchdog.js';
@@ -8,6 +9,9 @@ import type { Welcome } from './welcome.js';
 export interface StageRun {
   readonly target: RunningTarget;
   readonly watchdog: Watchdog;
+  readonly stalls: Stalls;
+  /** Whether a violation seen while the machine was busy is doubted. */
+  readonly doubts: boolean;
   /** What the target announced; undefined when it never welcomed anybody. */
   readonly welcome: Welcome | undefined;
   /** Seed of whatever is drawn at random. */

@@ -11,7 +11,7 @@ import type { Instance } from './process.js';
 import type { RuleId } from './requirements.js';
 import { ROOT_NO_WELCOME, type StageRun } from './shared.js';
 import type { Changes, Minter } from './tokens.js';
-import { type Explanation, NotExercised, Violation } from './verdict.js';
+import { type Explanation, Inconclusive, NotExercised, Violation } from './verdict.js';
 import { Waits } from './waits.js';
 import { bucketOf, type Rate, type Welcome } from './welcome.js';
 

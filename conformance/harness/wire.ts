@@ -75,6 +75,7 @@ export class Wire {
   #head: Buffer = Buffer.alloc(0);
   #response: HandshakeResponse | undefined;
   #handedOn = false;
+  #corked = false;
   #closed = false;
   #ended = false;
   #error: string | undefined;
@@ -110,14 +111,27 @@ export class Wire {
     this.#socket.write(early ? Buffer.concat([bytes, early]) : bytes);
   }
 
-  /** Writes any bytes. */
+  /** Writes any bytes, in a TCP segment of their own as far as they fit into one. */
   write(bytes: Uint8Array): void {
+    this.#uncork();
     if (!this.#socket.destroyed && this.#socket.writable) this.#socket.write(bytes);
   }
 
-  /** Sends one frame; masked, unless it says otherwise. */
+  /** Sends one frame; masked, unless it says otherwise. Frames of one turn of the event loop leave together. */
   send(frame: FrameInit): void {
-    this.write(encodeFrame(frame));
+    if (this.#socket.destroyed || !this.#socket.writable) return;
+    if (!this.#corked) {
+      this.#corked = true;
+      this.#socket.cork();
+      process.nextTick(() => this.#uncork());
+    }
+    this.#socket.write(encodeFrame(frame));
+  }
+
+  #uncork(): void {
+    if (!this.#corked) return;
+    this.#corked = false;
+    this.#socket.uncork();
   }
 
   /** Sends a message compressed, in fragments of at most `fragment` bytes. @throws when deflate is not negotiated */
@@ -162,6 +176,7 @@ export class Wire {
 
   /** Drops the connection with a TCP reset. */
   reset(): void {
+    this.#uncork();
     this.#closedByRunner('the runner reset the connection');
     this.#socket.resetAndDestroy();
   }

@@ -26,7 +26,11 @@ export async function judge(mutant: Mutant, checks: readonly Check[]): Promise<O
     logs: true,
     ...(mutant.env ? { env: mutant.env } : {}),
   };
-  await runConformance(target, { checks, report: (event) => void events.push(event) });
+  await runConformance(target, {
+    checks,
+    doubts: false,
+    report: (event) => void events.push(event),
+  });
   const ends = events.flatMap((event) => (event.event === 'check_end' ? [event] : []));
   const own = ends.filter(({ rule }) => rule === mutant.rule);
   const kill = own.find(({ verdict }) => verdict === 'fail' || verdict === 'warning');
