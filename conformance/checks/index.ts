@@ -11,6 +11,7 @@ import { errors } from './errors.js';
 import { handshake } from './handshake.js';
 import { heartbeat } from './heartbeat.js';
 import { limits } from './limits.js';
+import { logs } from './logs.js';
 import { messages } from './messages.js';
 import { operations } from './operations.js';
 import { rates } from './rates.js';
@@ -44,4 +45,5 @@ export const checks: readonly Check[] = [
   ...binary,
   ...cluster,
   ...resume,
+  ...logs,
 ];

@@ -128,12 +128,19 @@ export function listens(address: string): Promise<boolean> {
   );
 }
 
+/** The last 64 KiB of a text, from the beginning of a line on where it is longer. */
+export function lastLines(text: string): string {
+  if (text.length <= KEEP) return text;
+  const kept = text.slice(-KEEP);
+  return kept.slice(kept.indexOf('\n') + 1);
+}
+
 function watch(child: ChildProcess, url: string): Instance {
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
     child[name]?.setEncoding('utf8');
     child[name]?.on('data', (text: string) => {
-      output[name] = (output[name] + text).slice(-KEEP);
+      output[name] = lastLines(output[name] + text);
     });
   }
   let running = true;

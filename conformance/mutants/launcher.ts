@@ -1,11 +1,9 @@
-import type { Instance, Launcher } from '#conformance/harness/process.js';
+import { type Instance, type Launcher, lastLines } from '#conformance/harness/process.js';
 import { MemoryBroker } from '#server/broker/memory.js';
 import { readEnvironment } from '#server/environment.js';
 import { defaultParts, type PartsOverrides, withParts } from '#server/parts.js';
 import { createServer } from '#server/server.js';
 import { type Mutant, withBroker } from './mutant.js';
-
-const KEEP = 65_536;
 
 /** Starts the reference server in this process, with some of its decisions taken wrongly. */
 export function launcher({ parts, broker }: Pick<Mutant, 'parts' | 'broker'>): Launcher {
@@ -33,7 +31,7 @@ async function launch(
       : {}),
     log: (event) => {
       const line = logs.written(`${JSON.stringify(event)}\n`);
-      output.stdout = (output.stdout + line).slice(-KEEP);
+      output.stdout = lastLines(output.stdout + line);
     },
   });
   const port = await server.listen(Number(env['PORT'] ?? 0), host);
