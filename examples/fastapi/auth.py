@@ -15,8 +15,6 @@ MAX_TOKEN_BYTES = 8_192
 MAX_SUB_BYTES = 255
 # Control characters, and unpaired surrogates, which have no bytes in UTF-8.
 FORBIDDEN_IN_SUB = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([^\s/?#@:\[\]]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
-DEFAULT_PORTS = {"http": "80", "ws": "80", "https": "443", "wss": "443"}
 # No timestamp can hold what comes after the year 9999.
 LAST_SECOND = 253_402_300_799
 # Expiry is judged last and by hand: only a token that fails nothing else is `token_expired`.
@@ -56,22 +54,8 @@ class Credentials:
         return bool(self.sessions) and not self.tokens
 
 
-def _origin(value: str) -> tuple[str, str, str] | None:
-    match = ORIGIN.fullmatch(value)
-    if match is None:
-        return None
-    scheme, host, port = match.groups()
-    return scheme, host, port or DEFAULT_PORTS.get(scheme, "")
-
-
-ALLOWED_ORIGINS = frozenset(map(_origin, config.ALLOWED_ORIGINS)) - {None}
 # Sessions that were logged out of.
 revoked: set[str] = set()
-
-
-def origin_allowed(value: str) -> bool:
-    """Whether an `Origin` has the scheme, the host and the port of an allowed one."""
-    return _origin(value) in ALLOWED_ORIGINS
 
 
 def credentials(query: str, authorizations: list[str], cookies: list[str]) -> Credentials:
@@ -103,14 +87,16 @@ def authenticate(given: Credentials) -> Identity:
             raise Refused(4003, "session_revoked")
         if session not in config.SESSIONS:
             raise Refused(4003, "session_invalid")
-        return Identity(config.SESSIONS[session], "session", session=session)
-    raise Refused(4001, "token_missing")
+        if config.SESSIONS_END is not None and time.time() >= config.SESSIONS_END:
+            raise Refused(4003, "session_expired")
+        return Identity(config.SESSIONS[session], "session", config.SESSIONS_END, session=session)
+    raise Refused(4001, "token_missing") if config.TOKENS_ACCEPTED else Refused(4003, "session_missing")
 
 
 def verify_token(token: str) -> Identity:
     """The identity that a token proves; raises Refused."""
     invalid = Refused(4001, "token_invalid")
-    if len(token) > MAX_TOKEN_BYTES or not COMPACT_JWS.fullmatch(token):
+    if not config.TOKENS_ACCEPTED or len(token) > MAX_TOKEN_BYTES or not COMPACT_JWS.fullmatch(token):
         raise invalid
     key = config.TOKEN_SECRET if config.TOKEN_ALGORITHM.startswith("HS") else config.TOKEN_PUBLIC_KEY
     try:

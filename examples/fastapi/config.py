@@ -1,6 +1,7 @@
 """The operator's choices: every number that `welcome` announces, read once from the environment."""
 
 import os
+import time
 from dataclasses import dataclass
 
 
@@ -46,7 +47,11 @@ TOKEN_ISSUER = os.environ.get("PARLOR_TOKEN_ISSUER") or None
 TOKEN_AUDIENCE = os.environ.get("PARLOR_TOKEN_AUDIENCE") or None
 TOKEN_LEEWAY_S = _integer("PARLOR_TOKEN_LEEWAY_MS", 0) / 1000
 ALLOWED_ORIGINS = frozenset(_list("PARLOR_ALLOWED_ORIGINS"))
+TOKENS_ACCEPTED = os.environ.get("PARLOR_TOKENS") != "off"
 SESSIONS = dict(item.rsplit("=", 1) for item in _list("PARLOR_SESSIONS") if "=" in item)
+# Seconds since the epoch, None: never.
+_LIFETIME_MS = _integer("PARLOR_SESSION_LIFETIME_MS", 0)
+SESSIONS_END = time.time() + _LIFETIME_MS / 1000 if _LIFETIME_MS else None
 
 HEARTBEAT_INTERVAL_MS = _integer("PARLOR_HEARTBEAT_INTERVAL_MS", 30_000, 1)
 HEARTBEAT_TIMEOUT_MS = _integer("PARLOR_HEARTBEAT_TIMEOUT_MS", 10_000, 1)
@@ -98,6 +103,8 @@ def check() -> None:
             "PARLOR_HEARTBEAT_TIMEOUT_MS: expected at most PARLOR_HEARTBEAT_INTERVAL_MS, because uvicorn sends "
             f"no Ping while it waits for a Pong, got {HEARTBEAT_TIMEOUT_MS} over {HEARTBEAT_INTERVAL_MS}"
         )
+    if not TOKENS_ACCEPTED:
+        return
     if os.environ.get("PARLOR_TOKEN_JWKS_URL"):
         raise ConfigError("PARLOR_TOKEN_JWKS_URL: expected unset, because this server fetches no key sets")
     symmetric = TOKEN_ALGORITHM in ("HS256", "HS384", "HS512")

@@ -72,11 +72,14 @@ class Connection:
         # Not now: the caller may be going through the members of a room.
         asyncio.get_running_loop().call_soon(self.hub.leave_rooms, self)
 
-    def drain(self) -> None:
-        """Gives the notice of a shutdown, and closes once the queue is empty. Until then requests are answered."""
+    def notice(self) -> None:
+        """Tells the client that the server restarts. Requests are answered with `shutting_down` from now on."""
         self.retry_after_ms = random.randint(0, 5_000)
         data = {"reason": "restart", "grace_ms": config.GRACE_MS, "reconnect": True}
         self.send(frame("server_shutdown", {**data, "retry_after_ms": self.retry_after_ms}))
+
+    def farewell(self) -> None:
+        """Closes once the queue is empty; what comes until then is still answered."""
         if not self.over:
             self.ending = (1012, f"server_restart;retry_after_ms={self.retry_after_ms}")
             self.awake.set()
@@ -201,13 +204,14 @@ class Connection:
     # Life
 
     def watch_expiry(self) -> None:
-        """Closes when the token has expired, and looks again where that is far away or the clock was set."""
+        """Closes when the credential has expired, and looks again where that is far away or the clock was set."""
         expires_at = self.identity.expires_at
         if expires_at is None or self.over:
             return
-        left = expires_at + config.TOKEN_LEEWAY_S - time.time()
+        session = self.identity.session is not None
+        left = expires_at + (0 if session else config.TOKEN_LEEWAY_S) - time.time()
         if left <= 0:
-            self.end(4001, "token_expired")
+            self.end(4003 if session else 4001, "session_expired" if session else "token_expired")
         else:
             asyncio.get_running_loop().call_later(min(left, DAY_S), self.watch_expiry)
 

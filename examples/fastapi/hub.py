@@ -32,6 +32,10 @@ class Hub:
         """How many connections are welcomed and have not ended."""
         return sum(len(own) for own in self.connections.values())
 
+    def everyone(self) -> list[Connection]:
+        """All welcomed connections."""
+        return [connection for own in self.connections.values() for connection in own]
+
     def user_log(self, user: str) -> SlidingLog:
         """The messages of all connections of a user, which outlive them."""
         return self.user_logs.setdefault(user, bucket_log(config.MESSAGES))
@@ -72,10 +76,9 @@ class Hub:
     def revoke(self, session: str) -> None:
         """Ends a session, and with it all of its connections."""
         auth.revoked.add(session)
-        for own in self.connections.values():
-            for connection in own:
-                if connection.identity.session == session:
-                    connection.end(4003, "session_revoked")
+        for connection in self.everyone():
+            if connection.identity.session == session:
+                connection.end(4003, "session_revoked")
 
     def stats(self) -> dict[str, Any]:
         """The body of `/stats`."""

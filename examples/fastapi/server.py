@@ -22,6 +22,8 @@ from wire import ParlorProtocol
 
 # How long the drain waits for clients to answer their Close frames.
 CLOSE_WAIT_S = 2.0
+# How long it goes on answering requests after the notice.
+CROSSING_S = 0.6
 
 hub = Hub()
 app = FastAPI(openapi_url=None)
@@ -62,7 +64,7 @@ if "session" in config.FEATURES:
     @app.post("/logout", status_code=204)
     async def logout(request: Request) -> None:
         """Ends the session of the cookie. A foreign page may not log anybody out."""
-        if not auth.origin_allowed(request.headers.get("origin", "")):
+        if request.headers.get("origin") not in config.ALLOWED_ORIGINS:
             raise HTTPException(403, "Forbidden")
         for session in auth.credentials("", [], request.headers.getlist("cookie")).sessions:
             if session in config.SESSIONS:
@@ -83,7 +85,7 @@ async def endpoint(websocket: WebSocket) -> None:
     refusal = None
     if hub.draining:
         refusal = PlainTextResponse("The server restarts.\n", 503, {"Retry-After": "5"})
-    elif not auth.origin_allowed(origin) if origin is not None else given.only_session:
+    elif origin not in config.ALLOWED_ORIGINS if origin is not None else given.only_session:
         refusal = PlainTextResponse("This origin is not allowed.\n", 403)
     elif offered and chosen is None:
         refusal = PlainTextResponse("The subprotocol is parlor.v1.\n", 400)
@@ -126,13 +128,15 @@ class Server(uvicorn.Server):
 
     async def drain(self) -> None:
         """Notices, Close frames, and the end."""
-        for own in list(hub.connections.values()):
-            for connection in list(own):
-                connection.drain()
+        for connection in hub.everyone():
+            connection.notice()
+        # Requests that cross the notice deserve an answer.
+        await asyncio.sleep(min(CROSSING_S, config.GRACE_MS / 2000))
+        for connection in hub.everyone():
+            connection.farewell()
         await self.until(lambda: hub.active() == 0, config.GRACE_MS / 1000)
-        for own in hub.connections.values():
-            for connection in own:
-                connection.drop()
+        for connection in hub.everyone():
+            connection.drop()
         await self.until(lambda: not self.peers(), CLOSE_WAIT_S)
         for protocol in self.peers():
             protocol.transport.abort()
