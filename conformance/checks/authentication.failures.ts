@@ -70,10 +70,10 @@ export const failures = [
         await ann.acked('auth', { token: fresh });
       } else await ann.request('auth', { token: nonsense });
       if (t.welcome.features.includes('auth_message')) {
-        const stranger = await t.open({ query: [['auth', 'message']] });
-        stranger.send('auth', { token: nonsense });
-        await stranger.ends();
-        peers.push(stranger);
+        const first = await t.open({ query: [['auth', 'message']] });
+        first.send('auth', { token: nonsense });
+        await first.ends();
+        peers.push(first);
       }
       framesTellNothing(t, peers, [nonsense, fresh]);
     },

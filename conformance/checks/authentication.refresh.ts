@@ -1,6 +1,7 @@
 import { check } from '#conformance/harness/check.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import {
+  CLOSE_WITHIN_MS,
   expires,
   inTime,
   lasting,
@@ -217,7 +218,7 @@ const warned = [
     async (t) => {
       const exp = soon();
       const ann = await shortLived(t, 'ann', exp);
-      await ann.ends(untilEnd(t, exp) + 5_000);
+      await ann.ends(untilEnd(t, exp) + CLOSE_WITHIN_MS);
       const warnings = ann.received('auth_expiring', { data: { expires_at: iso(exp) } });
       if (warnings.length === 0) t.notExercised('the server does not warn');
       t.equal(warnings.length, 1, 'the number of warnings before one expiry');
@@ -232,7 +233,7 @@ const warned = [
       const ann = await shortLived(t, 'ann', exp);
       const token = t.mint('ann', { exp: exp + 1 });
       await inTime(t, exp, () => ann.acked('auth', { token }));
-      await ann.ends(untilEnd(t, exp + 1) + 5_000);
+      await ann.ends(untilEnd(t, exp + 1) + CLOSE_WITHIN_MS);
       for (const each of [exp, exp + 1]) {
         const warnings = ann.received('auth_expiring', { data: { expires_at: iso(each) } });
         t.assert(warnings.length <= 1, {
