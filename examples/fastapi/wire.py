@@ -26,7 +26,7 @@ class ParlorProtocol(WebSocketsSansIOProtocol):
             self.transport.close()
 
     def data_received(self, data: bytes) -> None:
-        """Sends the library's 414 or 431 for a head that it does not read: uvicorn leaves it, and the client, waiting."""
+        """Sends the library's 414 or 431 for a head that it does not read: uvicorn leaves the client waiting."""
         super().data_received(data)
         if self.conn.handshake_exc is not None and not self.handshake_initiated:
             self.transport.write(b"".join(self.conn.data_to_send()))
