@@ -1,0 +1,59 @@
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { catalog } from '#conformance/cli/catalog.js';
+import { conversationPage } from './conversations.js';
+import { deadLinks } from './links.js';
+import { messagePages } from './messages.js';
+import { mutantsPage } from './mutants.js';
+import { writePages } from './pages.js';
+import { specPages } from './spec.js';
+import { contractTable, registriesPage, rulesPage, vectorsPage } from './tables.js';
+
+// npm run docs [-- --pages]: writes the generated pages, the API reference and the site; needs no network.
+const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '');
+const rules = await catalog();
+const pages = [
+  ...specPages(root, rules),
+  ...messagePages(root),
+  conversationPage(root),
+  registriesPage(),
+  rulesPage(rules),
+  mutantsPage(root, rules),
+  vectorsPage(root),
+  { path: 'generated/contract.md', content: `${contractTable()}\n` },
+];
+writePages(`${root}/docs`, pages);
+// Shipped as it is: bundling three megabytes that are minified already takes longer than all else.
+copyFileSync(
+  `${root}/node_modules/@mermaid-js/tiny/dist/mermaid.tiny.js`,
+  `${root}/docs/public/mermaid.js`,
+);
+console.log(`wrote ${pages.length} generated pages`);
+
+const entries = ['schemas', 'reference-server', 'reference-client', 'conformance']
+  .map((area) => `${root}/${area}/index.ts`)
+  .filter((file) => existsSync(file));
+if (!process.argv.includes('--pages')) {
+  const warned = [
+    ...run('node_modules/typedoc/bin/typedoc', ['--options', 'docs/typedoc.json', ...entries]),
+    ...run('node_modules/vitepress/bin/vitepress.js', ['build', 'docs']),
+  ];
+  const dead = deadLinks(`${root}/docs/.vitepress/dist`);
+  for (const line of [...warned, ...dead]) console.error(line);
+  console.log(`${warned.length} warnings, ${dead.length} dead links`);
+  if (warned.length + dead.length > 0) process.exitCode = 1;
+}
+
+/** Runs a tool, shows its output, and returns the lines that warn; a tool that fails is one of them. */
+function run(bin: string, args: readonly string[]): string[] {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [`${root}/${bin}`, ...args], {
+    cwd: root,
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+  const output = `${stdout}${stderr}`;
+  process.stdout.write(output);
+  const warned = output.split('\n').filter((line) => /\bwarn(ing)?\b|\(!\)/i.test(line));
+  return status === 0 ? warned : [...warned, `${bin} failed with status ${status}`];
+}
