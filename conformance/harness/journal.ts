@@ -4,6 +4,7 @@ type Kind = TimelineEntry['kind'];
 type Direction = TimelineEntry['direction'];
 
 const MAX_TEXT = 2_000;
+const MAX_SEEN = 20_000;
 const KEEP_FIRST = 150;
 const KEEP_LAST = 350;
 
@@ -22,7 +23,7 @@ export class Journal {
 
   /** Adds an entry; a text longer than 2,000 characters is cut. */
   add(peer: string, direction: Direction, kind: Kind, text: string | Buffer): void {
-    const entry = { at: this.elapsed, peer, direction, kind, text: shorten(text) };
+    const entry = { at: this.elapsed, peer, direction, kind, text: this.#shorten(text) };
     if (this.#first.length < KEEP_FIRST) {
       this.#first.push(entry);
       return;
@@ -67,6 +68,15 @@ export class Journal {
     return [...this.#first.map(this.#entry), ...gap, ...last.map(this.#entry)];
   }
 
+  // A text is cut after its secrets are gone: half a secret would not be found any more.
+  #shorten(text: string | Buffer): string {
+    if (text.length <= MAX_TEXT) return text.toString();
+    const head =
+      typeof text === 'string' ? text.slice(0, MAX_SEEN) : text.toString('utf8', 0, MAX_SEEN);
+    const unit = typeof text === 'string' ? 'characters' : 'bytes';
+    return `${this.redact(head).slice(0, MAX_TEXT)}… (${text.length} ${unit})`;
+  }
+
   readonly #entry = ({ at, text, ...rest }: Raw): TimelineEntry => ({
     at_ms: Math.round(at * 10) / 10,
     ...rest,
@@ -75,13 +85,3 @@ export class Journal {
 }
 
 type Raw = Omit<TimelineEntry, 'at_ms'> & { at: number };
-
-function shorten(text: string | Buffer): string {
-  if (typeof text === 'string')
-    return text.length <= MAX_TEXT
-      ? text
-      : `${text.slice(0, MAX_TEXT)}… (${text.length} characters)`;
-  return text.length <= MAX_TEXT
-    ? text.toString('utf8')
-    : `${text.toString('utf8', 0, MAX_TEXT)}… (${text.length} bytes)`;
-}
