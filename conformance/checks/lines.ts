@@ -1,7 +1,6 @@
 import { isObject } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import type { Explanation } from '#conformance/harness/verdict.js';
 
 /** One event of a log. */
 export type Line = Readonly<Record<string, unknown>>;
@@ -48,10 +47,24 @@ export async function loggedOf(t: Stage, event: string, peer: Peer): Promise<Lin
 
 /** Waits until the log says that a connection has ended. */
 export async function ending(t: Stage, peer: Peer): Promise<void> {
-  await until(t, async () => (await loggedOf(t, 'websocket_disconnect', peer)).length > 0, {
-    expected: `a websocket_disconnect with the connection_id ${idOf(peer)} within 5 s`,
-    actual: `no line of the log is one; its last lines are ${(await all(t)).slice(-5).join('\n')}`,
-  });
+  let waiting = true;
+  let last: string[] = [];
+  const poll = async () => {
+    while (waiting && (await loggedOf(t, 'websocket_disconnect', peer)).length === 0) {
+      last = (await all(t)).slice(-5);
+      await t.pause(POLL_MS);
+    }
+  };
+  try {
+    await t.within(poll(), {
+      expected: `a websocket_disconnect with the connection_id ${idOf(peer)} within 5 s`,
+      get actual() {
+        return `no line of the log is one; its last lines are ${last.join('\n') || 'none'}`;
+      },
+    });
+  } finally {
+    waiting = false;
+  }
 }
 
 /** Waits until all is written that has happened: a connection comes, goes, and is logged. */
@@ -60,16 +73,4 @@ export async function quiet(t: Stage): Promise<void> {
   last.close(1000);
   await last.ends();
   await ending(t, last);
-}
-
-async function until(t: Stage, look: () => Promise<boolean>, explanation: Explanation) {
-  let waiting = true;
-  const poll = async () => {
-    while (waiting && !(await look())) await t.pause(POLL_MS);
-  };
-  try {
-    await t.within(poll(), explanation);
-  } finally {
-    waiting = false;
-  }
 }

@@ -9,6 +9,7 @@ import { errors } from './errors.js';
 import { handshake } from './handshake.js';
 import { heartbeat } from './heartbeat.js';
 import { limits } from './limits.js';
+import { logs } from './logs.js';
 import { messages } from './messages.js';
 import type { Mutant } from './mutant.js';
 import { operations } from './operations.js';
@@ -42,4 +43,5 @@ export const mutants: readonly Mutant[] = [
   ...operations,
   ...binary,
   ...resume,
+  ...logs,
 ];
