@@ -1,37 +1,100 @@
 import { parseArgs } from 'node:util';
 import { checks } from '#conformance/checks/index.js';
+import { bookFor } from '#conformance/cli/book.js';
+import type { Reporter } from '#conformance/harness/events.js';
 import { runConformance } from '#conformance/index.js';
+import { terminal } from '#conformance/reports/terminal/reporter.js';
+import { faultRun, table, verdict } from './faults.js';
+import type { Delay } from './proxy.js';
 import { createCluster } from './target.js';
 
+const HELP = `npm run conformance:cluster -- [flags]
+
+Starts a redis-server on a free port and two reference servers behind it, and runs the suite over both.
+
+  --delay <from>-<to>  milliseconds that everything takes between a server and Redis
+  --runs <n>           so many runs in a row; ends with the first that is not green
+  --only <prefix>      rules to run
+  --faults             in place of the suite: lose Redis ten times under 200 messages a second
+  --command <command>  what starts a server; default: the built reference server
+`;
+
 const { values } = parseArgs({
-  options: { delay: { type: 'string' }, only: { type: 'string' }, command: { type: 'string' } },
+  options: {
+    delay: { type: 'string' },
+    runs: { type: 'string', default: '1' },
+    only: { type: 'string', default: '' },
+    faults: { type: 'boolean', default: false },
+    command: { type: 'string', default: 'node dist/reference-server/main.js' },
+    help: { type: 'boolean', default: false },
+  },
 });
-const delay = values.delay?.split('-').map(Number) as [number, number] | undefined;
-const cluster = await createCluster(
-  values.command ?? 'node dist/reference-server/main.js',
-  delay ? { delay } : {},
-);
-try {
-  const end = await runConformance(cluster.target, {
-    checks: checks.filter(({ rule }) => !values.only || rule.startsWith(values.only)),
-    report: (event) => {
-      if (event.event === 'check_end' && !['pass'].includes(event.verdict))
-        console.log(
-          event.verdict,
-          event.check,
-          JSON.stringify(event.failure?.actual ?? event.reason),
-        );
-      if (event.event === 'run_end')
-        console.log(event.summary, JSON.stringify(event.totals), event.duration_ms);
+
+function readDelay(text: string | undefined): Delay {
+  if (text === undefined) return [0, 0];
+  const [, least, most] = /^(\d+)-(\d+)$/.exec(text) ?? [];
+  if (least === undefined || Number(most) < Number(least))
+    throw new Error(`--delay must be like 0-20, not ${text}`);
+  return [Number(least), Number(most)];
+}
+
+function screen(): Reporter {
+  const { stdout } = process;
+  return terminal(
+    {
+      write: (text) => void stdout.write(text),
+      width: stdout.columns ?? 100,
+      rows: stdout.rows ?? 40,
+      live: stdout.isTTY ?? false,
+      color: stdout.isTTY ?? false,
     },
-  });
-  process.exitCode = end.exit_code;
-  for (const {
-    instance: { output },
-  } of cluster.placed)
-    for (const line of `${output.stdout}\n${output.stderr}`.split('\n'))
-      if (/redis_err|redis_un|upkeep|lease|internal_error|exit_lost|Error/.test(line))
-        console.log(line.slice(0, 600));
-} finally {
-  await cluster.end();
+    bookFor(process.cwd()),
+    {
+      started_at: new Date().toISOString(),
+      parlor_version: '',
+      node_version: process.version,
+      seed: 0,
+      target: { urls: [], features: [] },
+      expected_ms: 0,
+      not_exercised: [],
+    },
+  );
+}
+
+async function suite(delay: Delay): Promise<number> {
+  const cluster = await createCluster(values.command, { delay });
+  try {
+    const { exit_code } = await runConformance(cluster.target, {
+      checks: checks.filter(({ rule }) => rule.startsWith(values.only)),
+      require: ['cluster'],
+      report: screen(),
+    });
+    return exit_code;
+  } finally {
+    await cluster.end();
+  }
+}
+
+async function faults(): Promise<number> {
+  const kills = Array.from({ length: 10 }, () => 'kill' as const);
+  const rows = await faultRun(
+    values.command,
+    [...kills, 'stall', 'stall', 'cut', 'cut'],
+    ({ fault, sent, acked }, number) =>
+      console.error(`round ${number}: ${fault}, ${acked} of ${sent} accepted`),
+  );
+  console.log(table(rows));
+  const broken = verdict(rows);
+  for (const sentence of broken) console.log(sentence);
+  return broken.length > 0 ? 1 : 0;
+}
+
+if (values.help) console.log(HELP);
+else if (values.faults) process.exitCode = await faults();
+else {
+  const delay = readDelay(values.delay);
+  for (let run = 1; run <= Number(values.runs) && !process.exitCode; run += 1) {
+    if (values.runs !== '1') console.log(`run ${run} of ${values.runs}`);
+    process.exitCode = await suite(delay);
+  }
 }
