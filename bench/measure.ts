@@ -9,7 +9,8 @@ export interface Subject {
   connect(count: number, user?: (index: number) => string): Promise<Client[]>;
   /** The WebSocket endpoint of the reference server, with a token of the user. */
   url(user: string): Promise<string>;
-  usage(): Promise<Usage>;
+  /** What it uses; garbage is collected first unless said otherwise. */
+  usage(collect?: boolean): Promise<Usage>;
   stop(): void;
 }
 
@@ -46,8 +47,8 @@ export async function start(
       return all;
     },
     url: (user) => parlorUrl(port, user),
-    usage: async () => {
-      child.send('usage');
+    usage: async (collect = true) => {
+      child.send(collect ? 'collect' : 'as it is');
       return (await answer<{ usage: Usage }>(child)).usage;
     },
     stop: () => void child.kill('SIGKILL'),
@@ -65,7 +66,7 @@ function answer<T>(child: ChildProcess): Promise<T> {
 export async function cpu(subject: Subject, work: () => Promise<void>): Promise<number> {
   const before = await subject.usage();
   await work();
-  return (await subject.usage()).cpu_us - before.cpu_us;
+  return (await subject.usage(false)).cpu_us - before.cpu_us;
 }
 
 /** The middle one of some numbers. */

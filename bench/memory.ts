@@ -56,9 +56,9 @@ async function refused(count: number): Promise<number> {
 }
 
 // Once around first, so that what is compiled and cached is there before anybody looks.
-await crowd(1_000);
-await rooms(500, 'first');
-await refused(20_000);
+await crowd(3_000);
+await rooms(1_000, 'first');
+await refused(100_000);
 await settle();
 const before = await subject.usage();
 await crowd(CONNECTIONS);

@@ -8,10 +8,10 @@ export interface Usage {
   rss: number;
 }
 
-/** Tells the parent process where the server listens, and answers each message with the usage at that moment. */
+/** Tells the parent process where the server listens, and answers its messages: `collect` collects garbage first. */
 export function report(port: number): void {
-  process.on('message', () => {
-    globalThis.gc?.();
+  process.on('message', (collect) => {
+    if (collect === 'collect') globalThis.gc?.();
     const { user, system } = process.cpuUsage();
     const { heapUsed, external, rss } = process.memoryUsage();
     process.send?.({ usage: { cpu_us: user + system, bytes: heapUsed + external, rss } });
