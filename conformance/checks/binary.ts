@@ -214,7 +214,7 @@ export const binary = [
   check('binary-unsupported-answered', async (t) => {
     // A server that has the profile is started once more without it.
     const has = t.welcome.features.includes('binary');
-    const at = has ? await t.launch({ PARLOR_FEATURES: 'operations' }) : 0;
+    const at = has ? await t.launch({ PARLOR_FEATURES: 'operations' }, { shared: true }) : 0;
     const ann = await t.connect('ann', { at });
     const bob = await t.connect('bob', { at });
     if ((ann.welcome.data['features'] as string[]).includes('binary'))

@@ -58,7 +58,11 @@ export const closes = [
       const { code } = await ann.ends();
       if (code !== 4101) t.notExercised('the server does not read PARLOR_MESSAGES_CLOSE_AFTER');
     },
-    { variant: 'rate', instance: { PARLOR_MESSAGES_CLOSE_AFTER: String(CLOSE_AFTER) } },
+    {
+      variant: 'rate',
+      instance: { PARLOR_MESSAGES_CLOSE_AFTER: String(CLOSE_AFTER) },
+      shared: true,
+    },
   ),
 
   check(

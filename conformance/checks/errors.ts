@@ -434,6 +434,10 @@ function unsupported(
   };
   return [
     check(rule, run),
-    check(rule, run, { variant: 'bare', instance: { PARLOR_FEATURES: 'operations' } }),
+    check(rule, run, {
+      variant: 'bare',
+      instance: { PARLOR_FEATURES: 'operations' },
+      shared: true,
+    }),
   ];
 }

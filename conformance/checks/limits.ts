@@ -106,7 +106,7 @@ export const limits = [
       ann.sendCompressed(ping(welcome.limits.max_message_bytes + 1));
       await ann.closes(1009);
     },
-    { instance: { PARLOR_DEFLATE: 'on' } },
+    { instance: { PARLOR_DEFLATE: 'on' }, shared: true },
   ),
 
   check('limits-message-size-before-json', async ({ connect, welcome, assert }) => {

@@ -84,7 +84,7 @@ export const messages = [
       if (features.includes('binary')) t.notExercised('the instance announces binary all the same');
       await everything(t);
     },
-    { variant: 'without-binary', instance: { PARLOR_FEATURES: 'operations' } },
+    { variant: 'without-binary', instance: { PARLOR_FEATURES: 'operations' }, shared: true },
   ),
 
   check('messages-events-without-ref', async ({ join }) => {

@@ -431,7 +431,7 @@ export const rates = [
         ann.send('chat', { text: 'x' }, { room: 'lounge' });
       await ann.closes(4101, /^rate_limited(;|$)/);
     },
-    { instance: { PARLOR_MESSAGES_CLOSE_AFTER: '3' } },
+    { instance: { PARLOR_MESSAGES_CLOSE_AFTER: '3' }, shared: true },
   ),
 
   check(
@@ -450,7 +450,7 @@ export const rates = [
         actual: `there are ${ann.received('error').length}: the burst was not admitted`,
       });
     },
-    { instance: { PARLOR_MESSAGES_CLOSE_AFTER: '3' } },
+    { instance: { PARLOR_MESSAGES_CLOSE_AFTER: '3' }, shared: true },
   ),
 
   check('rates-close-after-zero', async (t) => {
