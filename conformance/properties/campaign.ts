@@ -41,6 +41,9 @@ export interface Campaign {
   durationMs: number;
 }
 
+/** How often a conversation is repeated in which something new was missing. */
+const CONFIRMATIONS = 2;
+
 let counter = 0;
 
 /** A namespace that no other conversation of this run has. */
@@ -49,14 +52,16 @@ export function namespace(nonce: string): string {
   return `${nonce}${counter.toString(36)}`;
 }
 
-/** Runs scripts, several at once, until they, the time or the count run out. */
+/**
+ * Runs scripts, several at once, until they, the time or the count run out. Once something is known to be missing,
+ * the others are run with `quick`, whose patience is short: what it misses besides is confirmed before it counts.
+ */
 export async function campaign(
   scene: Scene,
   scripts: Iterator<Script>,
   bounds: Bounds,
-  onFinding: (finding: Finding) => void = () => {},
+  quick: Scene = scene,
 ): Promise<Campaign> {
-  const { announced, nonce } = scene;
   const start = performance.now();
   const result: Campaign = {
     coverage: new Coverage(),
@@ -66,26 +71,35 @@ export async function campaign(
     durationMs: 0,
   };
   let left = bounds.count;
+  let missing = false;
   const goesOn = () => {
     const spent = performance.now() - start;
     if (spent < bounds.timeMs) return true;
     return spent < (bounds.longestMs ?? 0) && !bounds.enough?.(result.coverage);
+  };
+  const run = (script: Script, { network, announced, nonce }: Scene) =>
+    converse(script, network, announced, namespace(nonce));
+  const take = (script: Script, outcome: Outcome, patient: boolean): boolean => {
+    const { causes } = outcome.judgement;
+    const sure = causes.filter((each) => patient || !each.absence || result.broken.has(each.rule));
+    const fresh = sure.some((each) => !result.broken.has(each.rule));
+    for (const { rule } of sure) result.broken.set(rule, (result.broken.get(rule) ?? 0) + 1);
+    if (fresh) result.findings.push({ ...outcome, script });
+    missing ||= patient && causes.some((each) => each.absence);
+    return sure.length === causes.length;
   };
   const work = async () => {
     while (left > 0 && goesOn()) {
       const { value: script, done } = scripts.next();
       if (done) return;
       left -= 1;
-      const outcome = await converse(script, scene.network, announced, namespace(nonce));
+      const patient = !missing;
+      const outcome = await run(script, patient ? scene : quick);
       if (outcome.inconclusive) result.inconclusive += 1;
       result.coverage.add(outcome.judgement);
-      const rules = new Set(outcome.judgement.causes.map((each) => each.rule));
-      const fresh = [...rules].some((rule) => !result.broken.has(rule));
-      for (const rule of rules) result.broken.set(rule, (result.broken.get(rule) ?? 0) + 1);
-      if (!fresh) continue;
-      const finding = { ...outcome, script };
-      result.findings.push(finding);
-      onFinding(finding);
+      if (take(script, outcome, patient)) continue;
+      for (let tries = CONFIRMATIONS; tries > 0 && goesOn(); tries -= 1)
+        take(script, await run(script, scene), true);
     }
   };
   await Promise.all(Array.from({ length: bounds.jobs }, work));

@@ -7,6 +7,9 @@ import type { Script } from './script.js';
 import type { Announced, Entry, Faulty, Trace } from './trace.js';
 import { person, place } from './words.js';
 
+/** How often what comes may renew the patience of one wait: a server may talk without end. */
+const MOST_RENEWALS = 1_000;
+
 /** A wait was given up. */
 export class Stuck extends Error {
   readonly why: Expiry;
@@ -34,7 +37,7 @@ export class Conversation {
   /** Bytes of messages sent so far serve as tags and ids: counted, never reused. */
   #counter = 0;
   readonly #start: number;
-  #waiter: { test: () => boolean; done: () => void } | undefined;
+  #waiter: (() => void) | undefined;
 
   constructor(script: Script, network: Network, announced: Announced, namespace: string) {
     this.script = script;
@@ -154,21 +157,29 @@ export class Conversation {
     for (const live of this.lives) if (live.writable && live.opened) live.line?.flush();
   }
 
-  /** Waits until something holds. @throws Stuck when the patience for it is spent */
+  /** Waits until something holds; all that comes renews the patience. @throws Stuck when nothing comes any more */
   async until(test: () => boolean): Promise<void> {
     this.flush();
     if (test()) return;
     await new Promise<void>((resolve, reject) => {
-      const stop = this.network.patience((why) => {
-        this.#waiter = undefined;
-        reject(new Stuck(why));
-      });
-      const done = () => {
-        this.#waiter = undefined;
-        stop();
-        resolve();
+      let renewals = MOST_RENEWALS;
+      const watch = () =>
+        this.network.patience((why) => {
+          this.#waiter = undefined;
+          reject(new Stuck(why));
+        });
+      let stop = watch();
+      this.#waiter = () => {
+        if (test()) {
+          this.#waiter = undefined;
+          stop();
+          resolve();
+        } else if (renewals > 0) {
+          renewals -= 1;
+          stop();
+          stop = watch();
+        }
       };
-      this.#waiter = { test, done };
     });
   }
 
@@ -178,7 +189,7 @@ export class Conversation {
   }
 
   #progress(): void {
-    if (this.#waiter?.test()) this.#waiter.done();
+    this.#waiter?.();
   }
 
   // What a client would remember for its return: the epoch of its join, the last seq it heard.

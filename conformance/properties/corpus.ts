@@ -244,6 +244,17 @@ export const corpus: readonly Script[] = [
       op('repeat', 0),
     ],
   },
+  {
+    clients: users(0, 0, 1),
+    rooms: 1,
+    ops: [
+      ...all('join', [0, 2]),
+      op('chat', 0),
+      op('repeat', 1),
+      op('repeat', 1, { wait: 0 }),
+      op('repeat', 0, { other: 1 }),
+    ],
+  },
   // A request that was refused, again: this time it counts.
   {
     clients: users(0, 1),

@@ -115,12 +115,21 @@ function without(script: Script, client: number): Script {
   };
 }
 
+/** With all that one client does done by another. */
+function merged(script: Script, from: number, into: number): Script {
+  const count = script.clients.length;
+  const ops = script.ops.map((op) => (op.client % count === from ? { ...op, client: into } : op));
+  return without({ ...script, ops }, from);
+}
+
 async function clients(search: Search): Promise<void> {
   for (;;) {
     const { script } = search;
-    if (script.clients.length < 2) return;
-    const found = await search.step(script.clients.map((_, index) => without(script, index)));
-    if (found < 0) return;
+    const all = [...script.clients.keys()];
+    if (all.length < 2) return;
+    const fewer = all.map((index) => without(script, index));
+    const joined = all.slice(1).map((index) => merged(script, index, 0));
+    if ((await search.step([...fewer, ...joined])) < 0) return;
   }
 }
 

@@ -43,9 +43,9 @@ export interface Observation {
 const TIME_MS = 4_000;
 const JOBS = 12;
 /** A rare situation is waited for at most this many times as long. */
-const STRETCH = 5;
+const STRETCH = 8;
 /** Patience of the runs that only help to make a failure small. */
-const QUICK_MS = 150;
+const QUICK_MS = 250;
 const SMALLER_MS = 40_000;
 
 /** Holds conversations with the target of a run, until the time is up and every floor is reached. */
@@ -67,14 +67,15 @@ export async function observe(stage: Stage, options: ObserveOptions): Promise<Ob
   const chosen = only
     ? only[Symbol.iterator]()
     : endless(scripts(announced.features, stage.urls.length), seed);
-  const { findings, ...result } = await campaign(scene, chosen, {
+  const bounds = {
     count: only?.length ?? Number.POSITIVE_INFINITY,
     timeMs,
     jobs,
     longestMs: timeMs * STRETCH,
-    enough: ({ rules }) =>
+    enough: ({ rules }: Coverage) =>
       reachable(announced).every((rule) => situations(rules, rule) >= judged[rule].floor),
-  });
+  };
+  const { findings, ...result } = await campaign(scene, chosen, bounds, quick);
   const failures = new Map<JudgedRule, Omit<Failure, 'rule'>>();
   const start = performance.now();
   for (const finding of findings) {
@@ -160,7 +161,7 @@ function failure(
   }
   return {
     expected: [told.expected],
-    actual: told.actual,
+    actual: told.actual.replaceAll(`.${shown.trace.namespace}`, ''),
     ...hint(small),
     timeline: timeline(shown.trace),
     script,

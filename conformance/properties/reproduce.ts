@@ -30,9 +30,14 @@ export function breaks({ judgement }: Outcome, rule: string): boolean {
   return [...causes, ...consequences].some((each) => each.rule === rule);
 }
 
+/** Conversations at once: more would change the timing that is to be found again. */
+const AT_ONCE = 12;
+const CONFIRMATIONS = 12;
+
 /**
  * Repeats a failing script to learn how often it fails, then makes it smaller as long as it breaks the same rule.
- * `quick` is a scene whose patience is short: a mistake that this may cause is found out by `scene`, which has the last word.
+ * `quick` is a scene whose patience is short: a mistake that this may cause is found out by `scene`, which has the
+ * last word.
  */
 export async function reproduce(
   script: Script,
@@ -43,11 +48,12 @@ export async function reproduce(
 ): Promise<Reproduced> {
   const run = (each: Script, where: Scene) =>
     converse(each, where.network, where.announced, namespace(where.nonce));
-  const repeat = async (each: Script, times: number) => {
-    const outcomes = await Promise.all(Array.from({ length: times }, () => run(each, quick)));
-    return outcomes.filter((outcome) => breaks(outcome, rule)).length;
-  };
-  const before = await repeat(script, REPEATS);
+  const repeat = (each: Script, times: number) =>
+    hitsOf(
+      Array.from({ length: times }, () => each),
+      async (one) => breaks(await run(one, quick), rule),
+    );
+  const before = (await repeat(script, REPEATS)).filter(Boolean).length;
   const surely = before === REPEATS;
   const times = surely
     ? 1
@@ -55,17 +61,48 @@ export async function reproduce(
         MOST_REPEATS,
         Math.ceil(Math.log(MISSED) / Math.log(1 - Math.max(before, 1) / (REPEATS + 1))),
       );
+  const accepted: Script[] = [script];
   const attempt: Try = async (candidates) => {
-    const hits = await Promise.all(candidates.map((each) => repeat(each, times)));
-    return hits.findIndex((each) => each > 0);
+    const all = candidates.flatMap((each) => Array.from({ length: times }, () => each));
+    const hits = await hitsOf(all, async (one) => breaks(await run(one, quick), rule));
+    const found = candidates.findIndex((_, index) =>
+      hits.slice(index * times, (index + 1) * times).some(Boolean),
+    );
+    if (candidates[found]) accepted.push(candidates[found]);
+    return found;
   };
   const small =
     before === 0
       ? { script, tried: 0, exhausted: false }
       : await minimise(script, proof, attempt, surely ? ALONE : RACING);
-  const rate = { hits: await repeat(small.script, REPEATS), runs: REPEATS };
-  const outcome = await confirm(small.script, rule, times * 3, (each) => run(each, scene));
-  return { ...small, rate, outcome };
+  // A smaller race may be a rarer one: the smallest that still shows within ten repetitions is the one to tell.
+  let hits = 0;
+  let chosen = script;
+  for (const each of accepted.toReversed()) {
+    chosen = each;
+    hits = (await repeat(each, REPEATS)).filter(Boolean).length;
+    if (hits > 0) break;
+  }
+  const outcome = await confirm(chosen, rule, CONFIRMATIONS, (each) => run(each, scene));
+  return { ...small, script: chosen, rate: { hits, runs: REPEATS }, outcome };
+}
+
+/** What a test says of each script, in their order, a dozen at once. */
+async function hitsOf(
+  scripts: readonly Script[],
+  test: (script: Script) => Promise<boolean>,
+): Promise<boolean[]> {
+  const hits: boolean[] = [];
+  let next = 0;
+  const work = async () => {
+    while (next < scripts.length) {
+      const index = next;
+      next += 1;
+      hits[index] = await test(scripts[index] as Script);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, scripts.length) }, work));
+  return hits;
 }
 
 /** The first run with all patience that fails. */

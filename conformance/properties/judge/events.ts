@@ -58,7 +58,7 @@ export class Events {
       .sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0));
   }
 
-  /** A chat without id in a room of which nothing was heard; it may have been refused. */
+  /** A chat without id that was surely carried out in a room, and of which nobody heard. */
   unheard(room: string): Request | undefined {
     return [...this.requests.values()]
       .flat()
@@ -67,6 +67,8 @@ export class Events {
           each.message.id === undefined &&
           each.message.room === room &&
           !each.maybeRefused &&
+          each.done !== Number.POSITIVE_INFINITY &&
+          this.#rooms.state(each) === 'in' &&
           !this.#ofRequest.has(each),
       );
   }

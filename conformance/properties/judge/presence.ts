@@ -257,8 +257,13 @@ function view(facts: Facts, rooms: Rooms, stay: Stay, user: string, findings: Fi
   const causes = rooms
     .of(user, room)
     .flatMap((each) => [each.join.n, each.joined, each.leaving, each.left]);
+  const late = last?.message.type === 'leave' && present && present.joined < last.n;
   findings.add({
-    rule: present ? 'rooms-presence-join' : 'rooms-presence-leave',
+    rule: late
+      ? 'rooms-presence-leave-last-only'
+      : present
+        ? 'rooms-presence-join'
+        : 'rooms-presence-leave',
     expected: present
       ? `${facts.name(user)} in the members of the ack of join, or a join event after it, and no later leave event`
       : `a leave event of ${facts.name(user)}, who was in the members of the ack of join or had a join event`,

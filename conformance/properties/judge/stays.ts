@@ -136,8 +136,12 @@ export class Rooms {
           outcome === 'none' ||
           ['internal_error', 'backend_unavailable'].includes(refusal(request) ?? '');
         if (outcome !== 'ack' && !doubt) continue;
-        if (stay && state !== 'out') stay.rejoins.push(request);
-        else {
+        if (stay && state !== 'out') {
+          stay.rejoins.push(request);
+          // Under way when the connection ended, it may have been carried out after that.
+          if (outcome === 'none' && connection.over !== NEVER)
+            this.#enter(connection, room, request);
+        } else {
           stay = this.#enter(connection, room, request);
           state = 'unknown';
         }

@@ -13,7 +13,7 @@ export function streams(facts: Facts, rooms: Rooms, events: Events, findings: Fi
     const streams = new Map<Stay, Stream>();
     for (const stay of rooms.stays)
       if (stay.connection === connection)
-        streams.set(stay, new Stream(facts, stay, events, findings));
+        streams.set(stay, new Stream(facts, stay, rooms, events, findings));
     for (const received of connection.received) {
       const { message, n } = received;
       const room = message.room;
@@ -99,6 +99,7 @@ function leak(
 class Stream {
   readonly #facts: Facts;
   readonly #stay: Stay;
+  readonly #rooms: Rooms;
   readonly #events: Events;
   readonly #findings: Findings;
   readonly #got = new Map<number, Received>();
@@ -112,7 +113,8 @@ class Stream {
   #crossed = false;
   #replay: { next: number; left: number; ack: Received } | undefined;
 
-  constructor(facts: Facts, stay: Stay, events: Events, findings: Findings) {
+  constructor(facts: Facts, stay: Stay, rooms: Rooms, events: Events, findings: Findings) {
+    this.#rooms = rooms;
     this.#facts = facts;
     this.#stay = stay;
     this.#events = events;
@@ -269,6 +271,26 @@ class Stream {
       if (seq > this.#at && seq > this.#stay.base && !this.#got.has(seq))
         this.#lost(seq, undefined, event);
     }
+    this.#behind(room, epoch);
+  }
+
+  /** An ack of a join may know of numbers whose events nobody else has seen. */
+  #behind(room: string, epoch: string): void {
+    const told = this.#rooms.stays
+      .filter((each) => each.room === room)
+      .flatMap((each) => [each.join, ...each.rejoins])
+      .flatMap(({ reply }) => (reply?.message.data.epoch === epoch ? [reply] : []));
+    const highest = told.reduce((most, each) => Math.max(most, each.message.data.seq ?? 0), 0);
+    const known = this.#events.sequence(room, epoch).some((each) => (each.seq ?? 0) >= highest);
+    const source = told.find((each) => each.message.data.seq === highest);
+    if (known || !source || highest <= this.#at) return;
+    this.#tell(
+      'rooms-join-then-every-event',
+      `the events of ${this.#facts.name(room)} up to seq ${highest}, the number that ${this.#facts.who(source.connection)} was told`,
+      `none above ${this.#at}`,
+      [this.#stay.joined, source.n],
+      true,
+    );
   }
 
   #lost(seq: number, later: Received | undefined, known?: Event): void {
