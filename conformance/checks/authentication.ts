@@ -1,5 +1,6 @@
 import { check } from '#conformance/harness/check.js';
 import type { Stage } from '#conformance/harness/stage.js';
+import { Violation } from '#conformance/harness/verdict.js';
 import { claims } from './authentication.claims.js';
 import { failures } from './authentication.failures.js';
 import { headers } from './authentication.headers.js';
@@ -126,7 +127,11 @@ const shapes = [
   check('authentication-oversized-token-refused', async (t) => {
     const token = t.mint('ann', { pad: 'x'.repeat(7_000) });
     for (const options of [{ token }, bearer(token)]) {
-      const peer = await t.open({ subprotocols: ['parlor.v1'], ...options });
+      // A library that gives up on a request head of this size may not even answer: nobody is welcomed.
+      const peer = await t
+        .open({ subprotocols: ['parlor.v1'], ...options })
+        .catch((error: unknown) => (error instanceof Violation ? null : Promise.reject(error)));
+      if (peer === null) continue;
       await decided(peer, 'the connection is refused');
       t.assert(!peer.welcomed, {
         expected: 'a token of more than 8192 bytes is refused',
