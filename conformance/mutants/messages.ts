@@ -295,13 +295,13 @@ export const messages: readonly Mutant[] = [
   ),
   mutant(
     'messages-pong-data-equal',
-    'pong-empty',
+    'pong-without-data',
     'The pong carries nothing.',
     wrong(() => ({ pong: () => ({}) })),
   ),
   mutant(
     'messages-data-absent',
-    'data-required',
+    'message-without-data-refused',
     'A message without data is refused.',
     refuses(({ data }) => (data === undefined ? 'The member "data" is required.' : null)),
   ),
