@@ -112,7 +112,7 @@ interface Refusal {
 }
 
 /**
- * Sends what a server has to fail the connection for, and a Ping behind it, whose Pong says that it was read.
+ * Sends what a server has to fail the connection for, and a Ping behind it: its Pong says that all of it was read.
  */
 export async function refused(
   t: Stage,
