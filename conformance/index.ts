@@ -14,9 +14,11 @@ export { contract, type Env, type Overrides, type VariableName } from './harness
 export type { ControlCommand } from './harness/control.js';
 export type {
   CheckEnd,
+  CheckStart,
   ExitCode,
   Failure,
   Finding,
+  Note,
   Reporter,
   RunEnd,
   RunEvent,

@@ -106,7 +106,7 @@ function isFree(port: number): Promise<boolean> {
 }
 
 /** Whether something accepts TCP connections there. */
-export function accepts(host: string, port: number, timeoutMs = 2_000): Promise<boolean> {
+function accepts(host: string, port: number, timeoutMs = 2_000): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = net.connect({ host, port });
     const finish = (open: boolean) => {

@@ -22,7 +22,7 @@ import {
 } from './handshake.js';
 
 /** The longest frame and message that are read, in bytes. */
-export const MAX_READ = 8 * 1024 * 1024;
+const MAX_READ = 8 * 1024 * 1024;
 const MAX_BODY = 65_536;
 const BODY_MS = 500;
 
