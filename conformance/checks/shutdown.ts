@@ -27,6 +27,9 @@ const HANDLER = {
     'Handle SIGINT as SIGTERM: by default a runtime ends at once, or raises an exception in its event loop.',
 };
 
+const STATUS =
+  'A signal that is raised again after the drain makes it 143. So do wrappers such as npm and npx: start the server itself.';
+
 const SPREAD =
   'Draw retry_after_ms for each connection anew; otherwise all clients return in one instant.';
 
@@ -81,7 +84,7 @@ const exitsWell = (signal: Signal) => async (t: Stage) => {
     actual: drain.exit
       ? `it ended ${drain.exit.signal ? `by ${drain.exit.signal}` : `with status ${drain.exit.status}`}`
       : 'it did not end',
-    hint: 'A signal that is raised again after the drain ends the process with status 143.',
+    hint: STATUS,
   });
 };
 
