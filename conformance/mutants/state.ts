@@ -142,7 +142,7 @@ export const state: readonly Mutant[] = [
     { broker: lostUpdate },
   ),
   mutant(
-    'rooms-presence-leave-last-only',
+    'rooms-presence-join',
     'join-races-leave',
     'A leave is announced by a count that was read before another connection of the user joined.',
     () => ({}),

@@ -1,10 +1,10 @@
 import { type Check, check } from '#conformance/harness/check.js';
-import type { Failure } from '#conformance/harness/events.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { Inconclusive, NotExercised, Vacuous, Violation } from '#conformance/harness/verdict.js';
 import { type JudgedRule, judged, situations } from './judged.js';
 import { type Observation, type ObserveOptions, observe } from './observe.js';
 import { unreachable } from './reach.js';
+import type { Told } from './telling.js';
 
 /** Longer than any observation lasts: whoever waits for one must not be given up on. */
 const PATIENCE_MS = 600_000;
@@ -41,7 +41,8 @@ function decide(rule: JudgedRule, observation: Observation, stage: Stage): void 
   throw new Vacuous(told);
 }
 
-function violation({ expected, actual, hint, ...detail }: Omit<Failure, 'rule'>): Violation {
+/** A failure as the harness takes it. */
+export function violation({ expected, actual, hint, ...detail }: Told): Violation {
   const told = new Violation({ expected, actual, hint });
   told.detail = detail;
   return told;

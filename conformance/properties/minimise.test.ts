@@ -55,7 +55,6 @@ describe('minimising', () => {
       });
       const small = await reproduce(finding.script, cause.rule, proof, where, where);
       expect(small.tried).toBeLessThanOrEqual(60);
-      expect(small.exhausted).toBe(false);
       expect(small.outcome).toBeDefined();
       expect(small.rate.hits).toBeGreaterThan(0);
       expect(readScript(small.script).ops.length, JSON.stringify(small.script)).toBeLessThanOrEqual(
