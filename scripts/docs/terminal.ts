@@ -41,7 +41,7 @@ export function drawTerminal(title: string, lines: readonly string[]): string {
 <title>${escapeXml(title)}</title>
 <rect width="${width}" height="${height}" rx="10" fill="#15191f"/>
 <g fill="#3a434f"><circle cx="22" cy="20" r="6"/><circle cx="42" cy="20" r="6"/><circle cx="62" cy="20" r="6"/></g>
-<g font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="14" fill="#d5dae1" xml:space="preserve">
+<g font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="14" fill="#d5dae1">
 ${rows.join('\n')}
 </g>
 </svg>
@@ -82,10 +82,12 @@ function spans(line: string): string {
         style = part.split(';').map(Number).reduce(apply, style);
         return '';
       }
-      if (part === '') return '';
-      const x = MARGIN + column * ADVANCE;
+      const start = column;
       column += [...part].length;
-      return span(part, style, x);
+      // Viewers treat runs of blanks as they like, so each word group is put in its own place.
+      return [...part.matchAll(/[^ ]+(?: [^ ]+)*/g)]
+        .map((found) => span(found[0], style, MARGIN + (start + found.index) * ADVANCE))
+        .join('');
     })
     .join('');
 }
