@@ -38,8 +38,8 @@ export interface RoomsParts {
   leaveEvent(room: string, user: string, reason: LeaveReason, at: Instant): Outgoing;
   /** Who is not told of a user's coming and going. */
   presenceExcept(user: string): string | undefined;
-  /** The present users as `members`, `count` and `truncated` tell them. */
-  snapshot(present: ReadonlyMap<string, unknown>): Snapshot;
+  /** The present users as `members`, `count` and `truncated` tell them; `own` is listed in any case. */
+  snapshot(present: ReadonlyMap<string, unknown>, own?: string): Snapshot;
   /** Who on this instance is told an item: `members` without the item's `except`, or exactly these. */
   audience(core: Core, room: LocalRoom, item: Item): 'members' | Iterable<Connection>;
   /** The `data` of the `ack` of a `join`. */
@@ -81,11 +81,11 @@ export const rooms: RoomsParts = {
     data: { user, reason },
   }),
   presenceExcept: (user) => user,
-  snapshot(users) {
-    const members: string[] = [];
+  snapshot(users, own) {
+    const members = own !== undefined && users.size > LISTED ? [own] : [];
     for (const user of users.keys()) {
       if (members.length === LISTED) break;
-      members.push(user);
+      if (user !== members[0]) members.push(user);
     }
     return { members, count: users.size };
   },

@@ -36,6 +36,20 @@ export const chat = [
     for (const peer of others) await peer.receives('chat', { data: { text: 'hello' } });
   }),
 
+  check(
+    'chat-delivered-to-members',
+    async ({ join }) => {
+      const [bob, ann, cat, dan, eve] = await join('lounge', 'bob', 'ann', 'cat', 'dan', 'eve');
+      for (const peer of [ann, dan]) peer.terminate();
+      // Whether the server has noticed or not: those who are there are sent to.
+      for (let i = 0; i < 4; i += 1) await bob.chat('lounge', `hello ${i}`);
+      for (const peer of [bob, cat, eve])
+        for (let i = 0; i < 4; i += 1)
+          await peer.receives('chat', { data: { text: `hello ${i}` } });
+    },
+    { variant: 'beside-the-dead' },
+  ),
+
   check('chat-echoed-to-sender', async ({ join }) => {
     const [ann] = await join('lounge', 'ann', 'bob');
     const { data } = await ann.chat('lounge', 'hello');
@@ -94,14 +108,16 @@ export const chat = [
     }
   }),
 
-  check('chat-ids-unique', async ({ join, equal }) => {
+  check('chat-ids-unique', async ({ join, welcome, equal }) => {
     const [ann, bob] = await join('lounge', 'ann', 'bob');
     await ann.joins('hall');
     const acks: Message[] = [];
     for (const [i, room] of ['lounge', 'hall'].entries())
       acks.push(await ann.chat(room, 'same text', { id: `${i}` }));
     acks.push(await bob.chat('lounge', 'same text', { id: '0' }));
-    acks.push(...(await burst(bob, 'lounge', 3)));
+    acks.push(...(await burst(bob, 'lounge', 8)));
+    if (welcome.features.includes('direct'))
+      acks.push(await ann.acked('direct', { to: bob.user, text: 'same text' }, { id: '2' }));
     const ids = acks.map(({ data }) => data.id);
     equal(new Set(ids).size, ids.length, `the number of different ids among ${ids.join(', ')}`);
   }),
@@ -109,11 +125,11 @@ export const chat = [
   check('chat-seq-increments', async ({ join, connect, equal }) => {
     const [ann, bob] = await join('lounge', 'ann', 'bob');
     await ann.chat('lounge', 'one');
+    await ann.joins('hall');
+    await ann.chat('hall', 'in another room');
     await ann.refuses('invalid_payload', () =>
       ann.request('chat', { text: '' }, { room: 'lounge' }),
     );
-    await ann.joins('hall');
-    await ann.chat('hall', 'in another room');
     await ann.chat('lounge', 'two');
     await ann.typing('lounge');
     const cat = await connect('cat');

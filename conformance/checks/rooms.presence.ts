@@ -6,6 +6,8 @@ const endings: readonly [variant: string, end: (peer: Peer) => void][] = [
   ['close-frame', (peer) => peer.close(1000)],
   ['tcp-end', (peer) => peer.end()],
   ['tcp-reset', (peer) => peer.terminate()],
+  // A frame with a reserved opcode, for which the server has to fail the connection.
+  ['failed-by-server', (peer) => peer.sendFrame({ opcode: 3 })],
 ];
 
 /** The checks of spec/rooms.md that are about presence. */
@@ -133,6 +135,24 @@ export const presence = [
       },
       { variant },
     ),
+  ),
+
+  check(
+    'rooms-closed-has-left',
+    async ({ join, equal, patience, welcome }) => {
+      const [ann, bob] = await join('lounge', 'ann', 'bob');
+      const { interval_ms, timeout_ms } = welcome.heartbeat;
+      patience(2 * (interval_ms + timeout_ms));
+      ann.autoPong = false;
+      await bob.receives('leave', { data: { user: ann.user } });
+      const { members } = (await bob.members('lounge')).data;
+      equal(members, [bob.user], 'members after a heartbeat was not answered');
+    },
+    {
+      variant: 'heartbeat',
+      timers: true,
+      takes: ({ heartbeat }) => heartbeat.interval_ms + heartbeat.timeout_ms,
+    },
   ),
 
   check(

@@ -1,6 +1,7 @@
 import { check } from '#conformance/harness/check.js';
 import type { Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
+import { showsAcked } from './pictures.js';
 
 // What a member may do in a room, each of which makes an event.
 const deeds: readonly [variant: string, type: string, act: (peer: Peer) => Promise<Message>][] = [
@@ -37,6 +38,20 @@ export const walls = [
       },
       { variant },
     ),
+  ),
+
+  check(
+    'rooms-no-leak-to-strangers',
+    async (t) => {
+      if (!t.welcome.features.includes('binary')) t.notExercised('`binary` is not announced');
+      const [ann, bob] = await t.join('lounge', 'ann', 'bob');
+      const [neighbour] = await t.join('hall', 'neighbour');
+      const stranger = await t.connect('stranger');
+      await showsAcked(t, ann);
+      await bob.receives('binary');
+      for (const peer of [stranger, neighbour]) await peer.hearsNothing();
+    },
+    { variant: 'binary' },
   ),
 
   check(
@@ -121,6 +136,35 @@ export const walls = [
     const eve = await connect('eve', { claims: { rooms: [] } });
     await eve.refuses('forbidden', () => eve.request('join', {}, { room: 'lounge' }));
   }),
+
+  check(
+    'rooms-leave-idempotent',
+    async ({ connect }) => {
+      const ann = await connect('ann', { claims: { rooms: [] } });
+      await ann.leaves('lounge');
+    },
+    { variant: 'not-allowed' },
+  ),
+
+  check(
+    'rooms-forbidden-without-trace',
+    async ({ join, connect, rate, welcome, equal, notExercised }) => {
+      const { max_rooms } = welcome.limits;
+      if (rate('control').limit < max_rooms + 5)
+        notExercised(`${max_rooms} rooms cannot be joined within the announced rate`);
+      const [bob] = await join('lounge', 'bob');
+      const eve = await connect('eve');
+      await Promise.all(Array.from({ length: max_rooms }, (_, i) => eve.joins(`room-${i}`)));
+      await eve.refuses('too_many_rooms', () => eve.request('join', {}, { room: 'lounge' }));
+      await bob.hearsNothing();
+      const { data } = await bob.members('lounge');
+      equal([data.members, data.count], [[bob.user], 1], 'members and count after a refused join');
+      await bob.chat('lounge', 'nobody else?');
+      await bob.receives('chat');
+      await eve.hearsNothing();
+    },
+    { variant: 'too-many-rooms' },
+  ),
 
   check('rooms-forbidden-without-trace', async ({ join, connect, equal }) => {
     const [bob, cat] = await join('lounge', 'bob', 'cat');

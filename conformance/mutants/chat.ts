@@ -1,4 +1,4 @@
-import type { Connection, Core, Outgoing } from '#server/state.js';
+import type { Connection, Core, Incoming, Outgoing } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
 import { inChat, inRooms } from './tampering.js';
 
@@ -67,6 +67,35 @@ export const chat: readonly Mutant[] = [
     'newest-tab-only',
     'Of a user with several connections only the newest is sent to.',
     chats((members) => new Map(members.map((each) => [each.grant.user, each])).values()),
+  ),
+  mutant(
+    'chat-delivered-to-members',
+    'dead-member-ends-delivery',
+    'Who comes after a member that is gone is not sent to.',
+    ({ rooms: right }) => {
+      const after = new Map<string, Connection[]>();
+      return {
+        rooms: {
+          vacated(connection) {
+            const names = [...right.vacated(connection)];
+            for (const [name, members] of after)
+              if (names.includes(name))
+                after.set(name, members.slice(0, members.indexOf(connection)));
+            return names;
+          },
+          audience(_core, { name, members }, { message }) {
+            if (message.type !== 'chat') return 'members';
+            const heard = after.get(name) ?? [...members];
+            after.set(name, heard);
+            return heard.filter((each) => members.has(each));
+          },
+          welcomeIn(reply, past, enter) {
+            if (enter.do === 'enter') after.delete(enter.room);
+            return right.welcomeIn(reply, past, enter);
+          },
+        },
+      };
+    },
   ),
   mutant(
     'chat-echoed-to-sender',
@@ -180,6 +209,66 @@ export const chat: readonly Mutant[] = [
       },
       chat: { ack: (_event, seq) => ({ id: `e-${seq}`, seq }) },
     }),
+  ),
+  mutant(
+    'chat-ids-unique',
+    'id-is-the-time',
+    'The id of an event is its time in milliseconds.',
+    inChat((right) => ({
+      event: (core, connection, incoming, data) => ({
+        ...right.event(core, connection, incoming, data),
+        id: String(Math.floor(incoming.at.wall)),
+      }),
+    })),
+  ),
+  ...(['payload', 'membership'] as const).map((gate) =>
+    mutant(
+      'chat-seq-increments',
+      `number-before-${gate}`,
+      `The number is taken before the ${gate} is looked at.`,
+      ({ gates, chat: right }) => {
+        let wasted = 0;
+        return {
+          gates: {
+            [gate]: (core: Core, connection: Connection, incoming: Incoming) => {
+              const refusal = gates[gate](core, connection, incoming);
+              if (refusal && incoming.request.type === 'chat') wasted += 1;
+              return refusal;
+            },
+          },
+          chat: {
+            nextSeq(present) {
+              const skipped = wasted;
+              wasted = 0;
+              return right.nextSeq(present) + skipped;
+            },
+          },
+        };
+      },
+    ),
+  ),
+  mutant(
+    'chat-seq-increments',
+    'joins-take-numbers',
+    'Who joins takes a number.',
+    ({ steps, chat: right }) => {
+      let joined = 0;
+      return {
+        steps: {
+          join(core, connection, incoming) {
+            joined += 1;
+            return steps['join']?.(core, connection, incoming) ?? [];
+          },
+        },
+        chat: {
+          nextSeq(present) {
+            const taken = present === 0 ? 0 : joined;
+            joined = 0;
+            return right.nextSeq(present) + taken;
+          },
+        },
+      };
+    },
   ),
   mutant(
     'chat-seq-increments',

@@ -1,5 +1,5 @@
 import { type Mutant, mutant } from './mutant.js';
-import { inRooms } from './tampering.js';
+import { inRooms, replying } from './tampering.js';
 
 /** Faults of the chapter `rooms` that only a crowd brings out. */
 export const crowds: readonly Mutant[] = [
@@ -21,5 +21,23 @@ export const crowds: readonly Mutant[] = [
         return { members, count: members.length };
       },
     })),
+  ),
+  mutant(
+    'rooms-members-truncated',
+    'truncated-always-said',
+    'Every list is called truncated or not, also a whole one.',
+    replying('join', (data) => ({ truncated: false, ...data })),
+  ),
+  mutant(
+    'rooms-count-users',
+    'listed-users-counted',
+    'The count is that of the users that may be listed.',
+    replying('members', (data) => ({ ...data, count: Math.min(1_000, Number(data['count'])) })),
+  ),
+  mutant(
+    'rooms-join-includes-oneself',
+    'oneself-cut-off',
+    'In a list that was cut, who comes last is missing.',
+    inRooms((right) => ({ snapshot: (present) => right.snapshot(present) })),
   ),
 ];

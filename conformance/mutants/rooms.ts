@@ -1,7 +1,7 @@
 import type { Item } from '#server/broker/broker.js';
 import { refuse } from '#server/errors.js';
 import { enter, giveUp, leave } from '#server/lobby.js';
-import type { Connection, Core, Effect } from '#server/state.js';
+import type { Connection, Core, Effect, Incoming } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
 import { crowds } from './rooms.crowds.js';
 import { inRooms, pause, replying, tampered, ungated } from './tampering.js';
@@ -201,6 +201,20 @@ const leaving: readonly Mutant[] = [
     }),
   ),
   mutant(
+    'rooms-leave-idempotent',
+    'leave-needs-permission',
+    'A leave of a room that the token does not allow is forbidden.',
+    ({ gates, rooms: right }) => ({
+      gates: {
+        permission: (core, connection, incoming) =>
+          incoming.request.type === 'leave' &&
+          !right.allowed(connection.grant, room(incoming.request.room))
+            ? refuse(core, connection, incoming.request, incoming.at, 'forbidden', 'Not allowed.')
+            : gates.permission(core, connection, incoming),
+      },
+    }),
+  ),
+  mutant(
     'rooms-leave-this-connection-only',
     'leave-takes-all-tabs',
     'Rooms hold users: one tab that leaves takes the others with it.',
@@ -229,6 +243,44 @@ const leaving: readonly Mutant[] = [
     'closed-leaves-first-room-only',
     'A connection that closed is taken out of one room only.',
     inRooms(() => ({ vacated: ({ rooms }) => [...rooms.keys()].slice(0, 1) })),
+  ),
+  mutant(
+    'rooms-closed-has-left',
+    'closed-by-server-stays-member',
+    'Nobody cleans up after a connection that the server itself closes.',
+    ({ closes, rooms: right }) => {
+      const own = new WeakSet<Connection>();
+      return {
+        closes: {
+          send(closing, core, connection) {
+            own.add(connection);
+            return closes.send(closing, core, connection);
+          },
+        },
+        rooms: {
+          vacated: (connection) => (own.has(connection) ? [] : right.vacated(connection)),
+        },
+      };
+    },
+  ),
+  mutant(
+    'rooms-closed-has-left',
+    'failed-connection-stays-member',
+    'Nobody cleans up after a connection that the library fails.',
+    ({ logs, rooms: right }) => {
+      const failed = new WeakSet<Connection>();
+      return {
+        logs: {
+          disconnect(core, connection, closing) {
+            if (closing.code === 1002) failed.add(connection);
+            return logs.disconnect(core, connection, closing);
+          },
+        },
+        rooms: {
+          vacated: (connection) => (failed.has(connection) ? [] : right.vacated(connection)),
+        },
+      };
+    },
   ),
   mutant(
     'rooms-closed-has-left',
@@ -349,6 +401,18 @@ const presence: readonly Mutant[] = [
     inRooms(() => ({ announcesLeave: () => false })),
   ),
   mutant(
+    'rooms-presence-leave',
+    'leave-told-to-one-tab',
+    'Of a user with two tabs one is told who leaves.',
+    inRooms(() => ({
+      audience: (_core, { members: all }, { message, except }) => {
+        if (message.type !== 'leave') return 'members';
+        const one = new Map([...all].map((member) => [member.grant.user, member]));
+        return [...one.values()].filter((member) => member.grant.user !== except);
+      },
+    })),
+  ),
+  mutant(
     'rooms-presence-leave-last-only',
     'every-tab-leaves',
     'Every connection that goes is announced, also while another is there.',
@@ -408,7 +472,7 @@ const leaking = (type: string) =>
   }));
 
 const walls: readonly Mutant[] = [
-  ...['chat', 'typing', 'join', 'leave'].map((type) =>
+  ...['chat', 'binary', 'typing', 'join', 'leave'].map((type) =>
     mutant(
       'rooms-no-leak-to-strangers',
       `${type}-sent-to-all`,
@@ -486,14 +550,16 @@ const walls: readonly Mutant[] = [
         claim === null || claim.some((allowed) => name.startsWith(allowed)),
     })),
   ),
-  mutant(
-    'rooms-forbidden-without-trace',
-    'added-before-checked',
-    'The member is added first, and then refused.',
-    ({ gates }) => ({
+  ...(
+    [
+      ['permission', 'added-before-checked', 'The member is added first, and then refused.'],
+      ['room', 'added-before-counted', 'The member is added before its rooms are counted.'],
+    ] as const
+  ).map(([gate, name, fault]) =>
+    mutant('rooms-forbidden-without-trace', name, fault, ({ gates }) => ({
       gates: {
-        permission(core, connection, incoming) {
-          const refusal = gates.permission(core, connection, incoming);
+        [gate](core: Core, connection: Connection, incoming: Incoming) {
+          const refusal = gates[gate](core, connection, incoming);
           const { request, at } = incoming;
           if (refusal !== null && request.type === 'join') {
             const who = { user: connection.grant.user, connection: connection.id };
@@ -502,7 +568,7 @@ const walls: readonly Mutant[] = [
           return refusal;
         },
       },
-    }),
+    })),
   ),
 ];
 

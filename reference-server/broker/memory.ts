@@ -146,7 +146,8 @@ export class MemoryBroker {
       this.#tell(room, rooms.joinEvent(name, who.user, at), rooms.presenceExcept(who.user));
     const { seq, epoch, rev } = room;
     const missed = since ? this.#missed(room, since, at) : null;
-    return { ...this.#snapshot(room), seq, epoch, rev, ...(since ? { missed } : {}) };
+    const snapshot = rooms.snapshot(room.present, key);
+    return { ...snapshot, seq, epoch, rev, ...(since ? { missed } : {}) };
   }
 
   #missed(room: Room, since: Since, at: Instant): readonly Past[] | null {
