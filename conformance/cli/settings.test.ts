@@ -136,6 +136,7 @@ describe('targetOf', () => {
 
   it('needs no token for the transport alone', () => {
     expect(targetOf(said({ url, plain: 'true' }), cwd)).toEqual({ url: [url], plain: true });
+    expect(targetOf(said({ url, profile: ['transport'] }), cwd)).toMatchObject({ plain: true });
   });
 
   it.each([

@@ -15,16 +15,17 @@ type Present<T> = { [K in keyof T]: Exclude<T[K], undefined> };
  * @throws UsageError where none was, or the credentials are incomplete
  */
 export function targetOf(said: Said, cwd: string): Target {
-  const { url, start, path, instances, plain, logs, origin, control, env, session } = said;
+  const { url, start, path, instances, logs, origin, control, env, session } = said;
   if (!url && start === undefined) {
     throw new UsageError(
       "there is nothing to test: give a URL (parlor test ws://127.0.0.1:8080/ws), a command (--start '<command>') or a config (parlor init writes one)",
     );
   }
   const token = start === undefined ? givenToken(said, cwd) : startedToken(said, cwd);
+  const plain = said.plain ?? (isTransportAlone(said) && !token ? true : undefined);
   if (!token && !plain) {
     throw new UsageError(
-      'the runner mints its own tokens: say how the server verifies them with --token-secret or --token-key, or test the transport alone with --plain',
+      'the runner mints its own tokens: say how the server verifies them with --token-secret or --token-key, or test the transport alone with --profile transport',
     );
   }
   return {
@@ -34,6 +35,11 @@ export function targetOf(said: Said, cwd: string): Target {
     ...present({ instances, env, token, sessions: session, origins: origin, plain, logs }),
     ...(control && { control: present(control) }),
   };
+}
+
+// Nobody needs credentials for the transport, nor has to know of Parlor.
+function isTransportAlone({ profile }: Said): boolean {
+  return profile?.length === 1 && profile[0] === 'transport';
 }
 
 /** Every secret that the run knows, to be taken out of its reports. */
