@@ -82,7 +82,8 @@ async function doubted(
   { stalls }: StageRun,
   start: number,
 ): Promise<Classified | undefined> {
-  if (found.result !== 'violation') return undefined;
+  // A flood holds the runner up, and is the target's doing.
+  if (found.result !== 'violation' || stage.flooded) return undefined;
   const ofHeartbeat = requirement(rule).chapter === 'heartbeat';
   const lost = ofHeartbeat ? undefined : await stage.lostToHeartbeat();
   if (lost !== undefined)

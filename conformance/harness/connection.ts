@@ -58,6 +58,8 @@ export class Connection {
   readonly pongsReceived: Beat[] = [];
   /** The end of the connection, once it has ended: a Close frame, or TCP's end where none came. */
   closed: Close | undefined;
+  /** Whether the runner dropped this connection because the server sent too much. */
+  flooded = false;
   /** When TCP ended, in milliseconds of `performance.now()`. */
   endedAt: number | undefined;
 
@@ -277,6 +279,7 @@ export class Connection {
       bytesRead <= FREE_BYTES + RETURN * sent.bytes &&
       this.frames.length <= FREE_FRAMES + RETURN * sent.frames;
     if (bounded) return;
+    this.flooded = true;
     const flood = `${bytesRead} bytes in ${this.frames.length} frames`;
     this.#wire.destroy(`the runner dropped the connection after ${flood}: a flood`);
   }

@@ -136,7 +136,12 @@ async function run(manners: Manners, options: RunOptions) {
   const events: RunEvent[] = [];
   const report = (event: RunEvent) => void events.push(event);
   const target = { start: tiny(manners) };
-  const end = await runConformance(target, { patienceMs: 500, ...options, report });
+  const end = await runConformance(target, {
+    patienceMs: 500,
+    doubts: false,
+    ...options,
+    report,
+  });
   const ends = events.filter((event): event is CheckEnd => event.event === 'check_end');
   const notes = events.flatMap((event) => (event.event === 'note' ? [event.text] : []));
   return { end, events, ends, notes };
@@ -227,6 +232,25 @@ describe('a run', () => {
     });
     const { ends } = await run({}, { checks: [shaky] });
     expect(ends.map(({ verdict, attempts: counted }) => [verdict, counted])).toEqual([['pass', 2]]);
+  });
+
+  it('doubts what it saw while it was held up itself', async () => {
+    const busy = check('rooms-join-acked', async ({ fail }) => {
+      const end = performance.now() + 400;
+      while (performance.now() < end);
+      fail({ expected: 'in time', actual: 'late' });
+    });
+    const sure = await run({}, { checks: [busy] });
+    expect(sure.ends.map(({ verdict }) => verdict)).toEqual(['fail']);
+    const { ends } = await run({}, { checks: [busy], doubts: true });
+    const undecided = ends.map(({ verdict, attempts, reason }) => [verdict, attempts, reason]);
+    expect(undecided).toEqual([
+      [
+        'inconclusive',
+        3,
+        expect.stringMatching(/^the machine was too busy \(.*\) to be sure of this: late$/),
+      ],
+    ]);
   });
 
   it.each([

@@ -304,6 +304,11 @@ export class Stage extends Assertions {
     return instance;
   };
 
+  /** Whether the server flooded a connection of this check. */
+  get flooded(): boolean {
+    return [...this.#peers].some((peer) => peer.flooded);
+  }
+
   /**
    * How a heartbeat ended one of this check's connections, in words. Waits for what the server may have sent already,
    * at most a second.
