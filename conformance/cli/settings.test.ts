@@ -137,6 +137,8 @@ describe('targetOf', () => {
   it('needs no token for the transport alone', () => {
     expect(targetOf(said({ url, plain: 'true' }), cwd)).toEqual({ url: [url], plain: true });
     expect(targetOf(said({ url, profile: ['transport'] }), cwd)).toMatchObject({ plain: true });
+    const only = ['transport-unmasked-frame-refused'];
+    expect(targetOf(said({ url, only }), cwd)).toMatchObject({ plain: true });
   });
 
   it.each([

@@ -38,8 +38,9 @@ export function targetOf(said: Said, cwd: string): Target {
 }
 
 // Nobody needs credentials for the transport, nor has to know of Parlor.
-function isTransportAlone({ profile }: Said): boolean {
-  return profile?.length === 1 && profile[0] === 'transport';
+function isTransportAlone({ profile = [], only = [] }: Said): boolean {
+  const asked = [...profile, ...only];
+  return asked.length > 0 && asked.every((each) => /^transport(-|$)/.test(each));
 }
 
 /** Every secret that the run knows, to be taken out of its reports. */
