@@ -25,6 +25,7 @@ export async function judge(mutant: Mutant, checks: readonly Check[]): Promise<O
     start: launcher(mutant),
     logs: true,
     ...(mutant.env ? { env: mutant.env } : {}),
+    ...(mutant.cluster ? { instances: 2 } : {}),
   };
   await runConformance(target, {
     checks,

@@ -4,6 +4,7 @@ import { binary } from './binary.js';
 import { broadcast } from './broadcast.js';
 import { chat } from './chat.js';
 import { closes } from './closes.js';
+import { cluster } from './cluster.js';
 import { direct } from './direct.js';
 import { errors } from './errors.js';
 import { handshake } from './handshake.js';
@@ -44,4 +45,5 @@ export const mutants: readonly Mutant[] = [
   ...binary,
   ...resume,
   ...logs,
+  ...cluster,
 ];

@@ -3,17 +3,24 @@ import { MemoryBroker } from '#server/broker/memory.js';
 import { readEnvironment } from '#server/environment.js';
 import { defaultParts, type PartsOverrides, withParts } from '#server/parts.js';
 import { createServer } from '#server/server.js';
+import { Hub } from './hub.js';
 import { type Mutant, withBroker } from './mutant.js';
 
 /** Starts the reference server in this process, with some of its decisions taken wrongly. */
-export function launcher({ parts, broker }: Pick<Mutant, 'parts' | 'broker'>): Launcher {
-  return (env) => launch(env, parts(defaultParts), broker);
+export function launcher({
+  parts,
+  broker,
+  cluster,
+}: Pick<Mutant, 'parts' | 'broker' | 'cluster'>): Launcher {
+  const hub = cluster ? new Hub(cluster) : null;
+  return (env) => launch(env, parts(defaultParts), broker, hub);
 }
 
 async function launch(
   env: Readonly<Record<string, string>>,
   parts: PartsOverrides,
   broker: Mutant['broker'],
+  hub: Hub | null,
 ): Promise<Instance> {
   const { options, host } = readEnvironment(env);
   const output = { stdout: '', stderr: '' };
@@ -29,6 +36,7 @@ async function launch(
           },
         }
       : {}),
+    ...(hub ? { broker: hub.make } : {}),
     log: (event) => {
       const line = logs.written(`${JSON.stringify(event)}\n`);
       output.stdout = lastLines(output.stdout + line);
@@ -43,7 +51,12 @@ async function launch(
       resolve(how);
     };
   });
-  const kill = (signal: string) => server.stop().then(() => end({ status: null, signal }));
+  const url = `ws://${host}:${port}${server.config.path}`;
+  hub?.place(server.config.instance, url);
+  const kill = (signal: string) => {
+    if (signal === 'SIGKILL') hub?.kill(server.config.instance);
+    return server.stop().then(() => end({ status: null, signal }));
+  };
   const signal = (name: NodeJS.Signals = 'SIGTERM') => {
     if (!running) return;
     // As main.ts has it.
@@ -53,7 +66,7 @@ async function launch(
     else void server.drain(order).then(() => end({ status: server.status, signal: null }));
   };
   return {
-    url: `ws://${host}:${port}${server.config.path}`,
+    url,
     signal,
     exited,
     output,
@@ -65,6 +78,13 @@ async function launch(
     },
     control: {
       'session.revoke': async (input) => server.revokeSession((input as { value: string }).value),
+      ...(hub
+        ? {
+            'broker.stop': async (input) => hub.lose((input as { url?: string } | undefined)?.url),
+            'broker.start': async (input) =>
+              hub.regain((input as { url?: string } | undefined)?.url),
+          }
+        : {}),
     },
   };
 }

@@ -2,6 +2,7 @@ import type { Overrides } from '#conformance/harness/contract.js';
 import type { RuleId } from '#conformance/harness/requirements.js';
 import type { Broker } from '#server/broker/broker.js';
 import type { Parts, PartsOverrides } from '#server/parts.js';
+import type { ClusterFault } from './hub.js';
 
 /** The reference server with one thing wrong, and the rule that it breaks by that. */
 export interface Mutant {
@@ -17,12 +18,15 @@ export interface Mutant {
   parts: (right: Parts) => PartsOverrides;
   /** Methods of the broker that do something else, made from the right ones. */
   broker?: (right: Broker) => Partial<Broker>;
+  /** What each of two instances does otherwise than right; present where the rule is one for clusters. */
+  cluster?: ClusterFault;
 }
 
 /** What a mutant may need beside wrong decisions. */
 export interface MutantOptions {
   env?: Overrides;
   broker?: Mutant['broker'];
+  cluster?: ClusterFault;
 }
 
 /** Makes a mutant of a rule. */
@@ -31,9 +35,17 @@ export function mutant(
   name: string,
   fault: string,
   parts: Mutant['parts'],
-  { env, broker }: MutantOptions = {},
+  { env, broker, cluster }: MutantOptions = {},
 ): Mutant {
-  return { rule, name, fault, parts, ...(env ? { env } : {}), ...(broker ? { broker } : {}) };
+  return {
+    rule,
+    name,
+    fault,
+    parts,
+    ...(env ? { env } : {}),
+    ...(broker ? { broker } : {}),
+    ...(cluster ? { cluster } : {}),
+  };
 }
 
 /** The broker with some of its methods replaced. */
