@@ -8,10 +8,7 @@ export function closeHint(
 ): string | undefined {
   const own = expected.some((code) => code >= 4000);
   if (close.by === 'refusal' && own)
-    return (
-      `The server answered HTTP ${status} in place of 101; a browser sees only 1006 and learns nothing. ` +
-      `Complete the handshake (accept the WebSocket), then close it with ${expected.join(' or ')}.`
-    );
+    return `Refused with HTTP ${status}: a browser sees 1006 and learns nothing. Complete the handshake, then close ${expected.join(' or ')}.`;
   if (close.by === 'refusal') return `The server answered HTTP ${status} in place of 101.`;
   if (close.code === 1005 && own)
     return 'The server closed without a code. Pass the code and the reason to the close call of your library.';
