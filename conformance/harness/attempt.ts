@@ -63,6 +63,7 @@ export async function attempt(
   } catch (error) {
     if (own && !own.instance.running)
       journal.add('server', 'note', 'note', `ended${lastOutput(own.instance)}`);
+    journal.end();
     const found = classify(error, stage);
     const doubt = run.doubts ? await doubted(check, found, stage, run, start) : undefined;
     return { ...(doubt ?? found), stage, duration: performance.now() - start };

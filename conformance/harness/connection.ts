@@ -359,9 +359,12 @@ export class Connection {
 
   #cutOff(explanation: Explanation): Violation {
     const { closed, response } = this;
+    const refused = closed?.by === 'refusal';
     return new Violation({
       ...explanation,
-      actual: `${this.label}'s connection ended first: ${closed?.detail}; it had received ${this.inbox.summary()}`,
+      actual: refused
+        ? `${this.label}: ${closed.detail}`
+        : `${this.label}'s connection ended first: ${closed?.detail}; it had received ${this.inbox.summary()}`,
       hint: explanation.hint ?? (closed && closeHint([], closed, response.status)),
     });
   }

@@ -14,6 +14,7 @@ export class Journal {
   readonly #first: Raw[] = [];
   #last: Raw[] = [];
   #dropped = 0;
+  #ended = false;
   readonly #secrets = new Set<string>();
 
   /** Milliseconds since the check began. */
@@ -21,8 +22,14 @@ export class Journal {
     return performance.now() - this.#start;
   }
 
+  /** Takes no further entry: what comes now does not belong to the check. */
+  end(): void {
+    this.#ended = true;
+  }
+
   /** Adds an entry; a text longer than 2,000 characters is cut. */
   add(peer: string, direction: Direction, kind: Kind, text: string | Buffer): void {
+    if (this.#ended) return;
     const entry = { at: this.elapsed, peer, direction, kind, text: this.#shorten(text) };
     if (this.#first.length < KEEP_FIRST) {
       this.#first.push(entry);
