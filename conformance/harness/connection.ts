@@ -31,8 +31,6 @@ export interface Waiting {
 const FREE_BYTES = 4 * 1024 * 1024;
 const FREE_FRAMES = 20_000;
 const RETURN = 64;
-const HEARTBEAT_TIMEOUT = 4201;
-const INTERNAL_ERROR = 1011;
 const LINGER_MS = 250;
 const UNANSWERED: HandshakeResponse = {
   status: 0,
@@ -60,6 +58,8 @@ export class Connection {
   closed: Close | undefined;
   /** Whether the runner dropped this connection because the server sent too much. */
   flooded = false;
+  /** When it began, in milliseconds of `performance.now()`. */
+  readonly openedAt = performance.now();
   /** When TCP ended, in milliseconds of `performance.now()`. */
   endedAt: number | undefined;
 
@@ -70,7 +70,6 @@ export class Connection {
   readonly #requests = new Map<string, string[]>();
   readonly #waits = new Set<() => void>();
   #responded = false;
-  readonly #openedAt = performance.now();
   #sentClose = false;
   #detached = false;
 
@@ -109,22 +108,6 @@ export class Connection {
       }),
       { outlivesClose: true },
     );
-  }
-
-  /**
-   * How a heartbeat ended this connection although its Pings were answered, in words; undefined when it did not, or
-   * cannot have. On a busy machine our Pongs may have been late. A connection that was merely dropped counts as well
-   * when `drops` is set and it had been open for as long as a Ping may stay unanswered.
-   */
-  lostToHeartbeat(timeoutMs: number, drops: boolean): string | undefined {
-    const { closed } = this;
-    if (!closed || !this.autoPong) return undefined;
-    const { code, reason, by, detail, at } = closed;
-    const told =
-      code === HEARTBEAT_TIMEOUT ||
-      (code === INTERNAL_ERROR && /ping|alive|heartbeat/i.test(reason));
-    const dropped = drops && (by === 'fin' || by === 'reset') && at - this.#openedAt >= timeoutMs;
-    return told || dropped ? `${this.label}'s connection: ${detail}` : undefined;
   }
 
   /** Sends exactly this text as one text message. */

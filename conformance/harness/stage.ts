@@ -6,6 +6,7 @@ import type { RequestInit } from './handshake.js';
 import type { Host } from './host.js';
 import { type HttpAnswer, type HttpInit, httpRequest } from './http.js';
 import type { Journal } from './journal.js';
+import { lostToHeartbeat } from './loss.js';
 import { Peer } from './peer.js';
 import type { Instance } from './process.js';
 import type { RuleId } from './requirements.js';
@@ -323,7 +324,7 @@ export class Stage extends Assertions {
     const second = this.pause(SETTLE_MS);
     await Promise.race([Promise.all(heard), second]);
     for (const peer of this.#peers) {
-      const lost = peer.lostToHeartbeat(Number(timeoutMs), !this.final);
+      const lost = lostToHeartbeat(peer, Number(timeoutMs), !this.final);
       if (lost !== undefined) return lost;
     }
     return undefined;
