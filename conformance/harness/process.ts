@@ -177,8 +177,11 @@ function watch(child: ChildProcess, url: string): Instance {
       const timer = setTimeout(() => signal('SIGKILL'), STOP_MS);
       await exited;
       clearTimeout(timer);
-      // The shell may have ended before what it started.
+      // The shell may have ended before what it started, and that gives back its port when it is gone.
       signal('SIGKILL');
+      const end = performance.now() + STOP_MS;
+      while (performance.now() < end && (await listens(url)))
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     },
   };
 }
