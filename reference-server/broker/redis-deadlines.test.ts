@@ -1,0 +1,49 @@
+import { afterEach, expect, it } from 'vitest';
+import { Deadlines } from './redis-deadlines.js';
+
+let deadlines: Deadlines | null = null;
+
+afterEach(() => {
+  deadlines?.close(new Error('closed'));
+});
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+it('hands on what comes in time', async () => {
+  deadlines = new Deadlines(200, () => expect.unreachable());
+  await expect(deadlines.within(async () => 'answer')).resolves.toBe('answer');
+  await expect(deadlines.within(() => Promise.reject(new Error('wrong')))).rejects.toThrow('wrong');
+});
+
+it('is told of what waits for too long, and may fail just that', async () => {
+  let late = 0;
+  deadlines = new Deadlines(150, (failLate) => {
+    late += 1;
+    failLate(new Error('late'));
+  });
+  const old = deadlines.within(() => new Promise(() => {}));
+  const expected = expect(old).rejects.toThrow('late');
+  await pause(130);
+  const young = deadlines.within(async () => {
+    await pause(60);
+    return 'young';
+  });
+  await expected;
+  expect(late).toBe(1);
+  await expect(young).resolves.toBe('young');
+});
+
+it('does not call an answer late that came while the loop was busy', async () => {
+  deadlines = new Deadlines(150, (failLate) => failLate(new Error('late')));
+  const asked = deadlines.within(() => new Promise((resolve) => setImmediate(resolve, 'answer')));
+  const until = performance.now() + 400;
+  while (performance.now() < until);
+  await expect(asked).resolves.toBe('answer');
+});
+
+it('fails everything when it is closed', async () => {
+  deadlines = new Deadlines(1_000, () => expect.unreachable());
+  const asked = deadlines.within(() => new Promise(() => {}));
+  deadlines.close(new Error('closed'));
+  await expect(asked).rejects.toThrow('closed');
+});
