@@ -74,7 +74,7 @@ export const scripts = {
     `-- meta log moves once | run nonce keep body most ttl remembered remember
     if ARGV[7] ~= '' then
       local was = redis.call('GET', KEYS[4])
-      if was then return { 0, was } end
+      if was and string.sub(was, 1, 1) ~= '?' then return { 0, was } end
     end
     local it = open(KEYS, ARGV[1], ARGV[2], ARGV[3])
     it.seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)

@@ -294,6 +294,38 @@ describe('an instance that ends without a word', () => {
   });
 });
 
+describe('twins of a request, on two instances at once', () => {
+  it('are carried out once, and a refused one does not keep its twin for long', async () => {
+    const { a, b } = await pair();
+    const once = { user: 'ann', id: 'd1', digest: 'same' };
+    const attempt = async ({ broker }: Instance) => {
+      const first = await broker.recall('ann', 'd1', now());
+      if (first) return first.data;
+      await broker.broadcast({ type: 'broadcast', timestamp: '', data: {} });
+      await broker.remember(once, { id: 'first' }, now());
+      return { id: 'first' };
+    };
+    expect(await Promise.all([attempt(a), attempt(b)])).toEqual([{ id: 'first' }, { id: 'first' }]);
+    await a.broker.broadcast({ type: 'broadcast', timestamp: 'marker', data: {} });
+    await eventually(() => expect(b.broadcasts.at(-1)?.timestamp).toBe('marker'));
+    expect(b.broadcasts).toHaveLength(2);
+    expect(await a.broker.recall('ann', 'refused', now())).toBeNull();
+    expect(await b.broker.recall('ann', 'refused', now())).toBeNull();
+  });
+
+  it('are published once', async () => {
+    const { a, b } = await pair();
+    const joined = await a.broker.join('room', ann, null, now());
+    const once = { user: 'ann', id: 'c1', digest: 'same' };
+    const sent = await Promise.all(
+      [a, b, a, b].map(({ broker }) => broker.publish(chat('room', 'ann', 'hello', once))),
+    );
+    expect(sent.filter((it) => !('digest' in it))).toHaveLength(1);
+    await a.broker.publish(chat('room', 'ann', 'marker'));
+    await eventually(() => expect(heard(a, 'room', joined)).toEqual(['chat hello', 'chat marker']));
+  });
+});
+
 describe('sessions in Redis', () => {
   it('are found by every instance, end, and stay revoked', async () => {
     const { linkA, linkB } = await pair();

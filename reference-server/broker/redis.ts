@@ -38,6 +38,10 @@ const WITHOUT_RESUME = { window_ms: 60_000, max_events: 200 };
 
 const RENEWALS = 5;
 
+// So long a request that was asked for counts as being carried out, where nothing more is heard of it.
+const CLAIM_MS = 1_000;
+const CLAIM_POLL_MS = 20;
+
 /** Makes brokers that share one Redis. */
 export function overRedis(link: RedisLink, options: RedisBrokerOptions = {}): BrokerFactory {
   return async (instance, listener, bounds, parts) => {
@@ -133,7 +137,7 @@ class RedisBroker implements Broker, LinkUser {
         ? keys.onceIn(room, once.user, once.id)
         : keys.once(once.user, once.id);
     const result = await this.#rooms.publish(publication, key, remembered, this.#dedupMs);
-    if ('first' in result) return recalled(result.first);
+    if ('first' in result) return recalled(text(result.first));
     if (once && link.sharded) await this.#keep(once, `${result.seq}\n${remembered}`);
     return result;
   }
@@ -152,8 +156,17 @@ class RedisBroker implements Broker, LinkUser {
 
   async recall(user: string, id: string): Promise<Remembered | null> {
     const { link, keys } = this.#ground;
-    const found = await link.served.call('GET', keys.once(user, id));
-    return found === null ? null : recalled(found as Buffer);
+    const claim = `?${this.#lease.process}`;
+    const until = performance.now() + CLAIM_MS;
+    for (;;) {
+      const words = [keys.once(user, id), claim, 'NX', 'GET', 'PX', CLAIM_MS];
+      const found = text(await link.served.call('SET', ...words));
+      if (found === '' || found === claim) return null;
+      if (!found.startsWith('?')) return recalled(found);
+      // Another instance is busy with it: what becomes of it there decides what it is here.
+      if (performance.now() > until) return null;
+      await new Promise((resolve) => setTimeout(resolve, CLAIM_POLL_MS));
+    }
   }
 
   async remember(once: Once, data: Readonly<Record<string, unknown>>): Promise<void> {
@@ -230,10 +243,9 @@ class RedisBroker implements Broker, LinkUser {
 }
 
 /** Reads what is remembered of a request. */
-function recalled(value: Buffer): Remembered {
-  const all = text(value);
-  const end = all.indexOf('\n');
-  const { digest, data } = JSON.parse(all.slice(end + 1)) as Remembered;
-  const seq = Number(all.slice(0, end));
+function recalled(value: string): Remembered {
+  const end = value.indexOf('\n');
+  const { digest, data } = JSON.parse(value.slice(end + 1)) as Remembered;
+  const seq = Number(value.slice(0, end));
   return { digest, data: seq > 0 ? { ...data, seq } : data };
 }
