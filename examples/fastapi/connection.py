@@ -188,7 +188,7 @@ class Connection:
         self.ack(message, ref, {})
 
     def members(self, message: dict[str, Any], ref: str | None) -> None:
-        self.ack(message, ref, self.hub.rooms.rooms[message["room"]].listing())
+        self.ack(message, ref, self.hub.rooms.rooms[message["room"]].listing(self.user))
 
     def chat(self, message: dict[str, Any], ref: str | None) -> None:
         self.hub.count_message()

@@ -33,9 +33,9 @@ class Room:
                 for connection in connections:
                     connection.send(message)
 
-    def listing(self) -> dict[str, Any]:
-        """The members as an `ack` lists them."""
-        users = list(self.members)
+    def listing(self, asker: str) -> dict[str, Any]:
+        """The members as an `ack` lists them: who asks is among them, also when not all are."""
+        users = [asker, *(user for user in self.members if user != asker)]
         data: dict[str, Any] = {"members": users[:MAX_LISTED], "count": len(users)}
         if len(users) > MAX_LISTED:
             data["truncated"] = True
@@ -70,7 +70,7 @@ class Rooms:
         room.members.setdefault(connection.user, set()).add(connection)
         connection.rooms.add(name)
         event = frame("join", {"user": connection.user}, room=name) if first else None
-        return {**room.listing(), "seq": room.seq, "epoch": room.epoch}, event
+        return {**room.listing(connection.user), "seq": room.seq, "epoch": room.epoch}, event
 
     def leave(self, connection: Connection, name: str, reason: str, silent: bool = False) -> None:
         """Takes a connection out, and tells the others when it was the last one of its user."""
