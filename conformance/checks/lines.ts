@@ -45,26 +45,14 @@ export async function loggedOf(t: Stage, event: string, peer: Peer): Promise<Lin
   return (await observed(t, event)).filter(({ connection_id }) => connection_id === id);
 }
 
-/** Waits until the log says that a connection has ended. */
-export async function ending(t: Stage, peer: Peer): Promise<void> {
-  let waiting = true;
-  let last: string[] = [];
-  const poll = async () => {
-    while (waiting && (await loggedOf(t, 'websocket_disconnect', peer)).length === 0) {
-      last = (await all(t)).slice(-5);
-      await t.pause(POLL_MS);
-    }
-  };
-  try {
-    await t.within(poll(), {
-      expected: `a websocket_disconnect with the connection_id ${idOf(peer)} within 5 s`,
-      get actual() {
-        return `no line of the log is one; its last lines are ${last.join('\n') || 'none'}`;
-      },
-    });
-  } finally {
-    waiting = false;
-  }
+/**
+ * The events of one name and connection, once there are `count` of them and all is written that has happened; a line is
+ * written within 5 s.
+ */
+export async function written(t: Stage, event: string, peer: Peer, count: number): Promise<Line[]> {
+  await quiet(t);
+  await comes(t, event, peer, count);
+  return loggedOf(t, event, peer);
 }
 
 /** Waits until all is written that has happened: a connection comes, goes, and is logged. */
@@ -72,5 +60,29 @@ export async function quiet(t: Stage): Promise<void> {
   const last = await t.connect('last');
   last.close(1000);
   await last.ends();
-  await ending(t, last);
+  await comes(t, 'websocket_disconnect', last, 1);
+}
+
+async function comes(t: Stage, event: string, peer: Peer, count: number): Promise<void> {
+  let waiting = true;
+  let found = 0;
+  let last: string[] = [];
+  const poll = async () => {
+    for (;;) {
+      found = (await loggedOf(t, event, peer)).length;
+      if (!waiting || found >= count) return;
+      last = (await all(t)).slice(-5);
+      await t.pause(POLL_MS);
+    }
+  };
+  try {
+    await t.within(poll(), {
+      expected: `${count} ${event} with the connection_id ${idOf(peer)} within 5 s`,
+      get actual() {
+        return `the log has ${found} such lines; its last lines are ${last.join('\n') || 'none'}`;
+      },
+    });
+  } finally {
+    waiting = false;
+  }
 }

@@ -2,7 +2,7 @@ import { check } from '#conformance/harness/check.js';
 import { opcodes } from '#conformance/harness/frames.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import { all, ending, idOf, loggedOf, observed, own, quiet } from './lines.js';
+import { all, idOf, loggedOf, observed, own, quiet, written } from './lines.js';
 import { secrets } from './logs.secrets.js';
 import { bytesOf } from './pictures.js';
 
@@ -135,13 +135,12 @@ export const logs = [
       const peers = [await t.connect('ann'), await t.connect('ann'), await t.connect('bob')];
       await refused(t, { token: t.mint('eve', { exp: past() }) });
       await refused(t, { token: `${t.mint('eve')}x` });
-      await quiet(t);
-      const connects = await observed(t, 'websocket_connect');
       for (const peer of peers) {
-        const own = connects.filter(({ connection_id }) => connection_id === idOf(peer));
+        const own = await written(t, 'websocket_connect', peer, 1);
         t.equal(own.length, 1, `the number of websocket_connect lines for ${idOf(peer)}`);
         t.equal(own[0]?.['user'], peer.user, 'user in websocket_connect');
       }
+      const connects = await observed(t, 'websocket_connect');
       const strange = connects.filter(
         ({ user, connection_id }) =>
           user === t.user('eve') || !user || typeof connection_id !== 'string',
@@ -172,8 +171,7 @@ export const logs = [
       // Control frames are no messages.
       await ann.echoesPing();
       await bob.echoesPing();
-      await quiet(t);
-      const lines = await loggedOf(t, 'message_received', ann);
+      const lines = await written(t, 'message_received', ann, 8);
       t.equal(
         lines.length,
         8,
@@ -216,8 +214,7 @@ export const logs = [
       ann.sendBytes(picture);
       await ann.receives('error');
       const wanted = [...texts.map((text) => Buffer.byteLength(text)), long.length, picture.length];
-      await quiet(t);
-      const lines = await loggedOf(t, 'message_received', ann);
+      const lines = await written(t, 'message_received', ann, wanted.length);
       t.equal(
         lines.map(({ message_length }) => message_length),
         wanted,
@@ -235,8 +232,7 @@ export const logs = [
       const text = JSON.stringify({ type: 'ping', data: { x: 'é'.repeat(1_000) } });
       ann.sendCompressed(text);
       await ann.receives('pong');
-      await quiet(t);
-      const lines = await loggedOf(t, 'message_received', ann);
+      const lines = await written(t, 'message_received', ann, 1);
       t.equal(
         lines.map(({ message_length }) => message_length),
         [Buffer.byteLength(text)],
@@ -257,11 +253,11 @@ export const logs = [
       ann.send('chat', { text: 'x' }, { room: 'lounge' });
       ann.send('chat', { text: 'x' }, { room: 'lounge', id: 'again' });
       await ann.reply('again', 'chat');
-      await quiet(t);
-      const lines = await loggedOf(t, 'websocket_error', ann);
+      const codes = ann.received('error').map(({ data }) => data.code);
+      const lines = await written(t, 'websocket_error', ann, codes.length);
       t.equal(
         lines.map(({ code }) => code),
-        ann.received('error').map(({ data }) => data.code),
+        codes,
         'the codes of the websocket_error lines, beside those of the errors that were sent',
       );
     },
@@ -274,9 +270,7 @@ export const logs = [
       async (t) => {
         const ann = await t.connect('ann');
         const expected = await end(t, ann);
-        await ending(t, ann);
-        await quiet(t);
-        const lines = await loggedOf(t, 'websocket_disconnect', ann);
+        const lines = await written(t, 'websocket_disconnect', ann, 1);
         t.equal(lines.length, 1, 'the number of websocket_disconnect lines of one connection');
         const { user, code, reason } = lines[0] ?? {};
         t.equal({ user, code, reason }, { user: ann.user, ...expected }, 'what the line says');

@@ -108,6 +108,9 @@ export const duplicates = [
     'resume-duplicate-same-ack',
     async (t) => {
       const [ann] = await t.join('lounge', 'ann');
+      const announced = Number(ann.welcome.data['dedup_window_ms']);
+      if (announced !== DEDUP_MS)
+        t.notExercised(`the instance announces a window of ${announced} ms, not ${DEDUP_MS}`);
       const first = executed(t, await say(ann, 'c9', 'again'), 'the first chat');
       // Servers that forget by the second have forgotten by then, too.
       await t.pause(DEDUP_MS + 1_200);

@@ -2,6 +2,7 @@ import { check } from '#conformance/harness/check.js';
 import type { Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
+import type { Welcome } from '#conformance/harness/welcome.js';
 import { showsAcked } from './pictures.js';
 import { duplicates } from './resume.duplicates.js';
 
@@ -110,7 +111,11 @@ const short = { instance: SHORT, timers: true, takes: () => 2 * WINDOW_MS } as c
 const MANY = 260;
 const BATCH = 20;
 
-async function talks(bob: Peer, count: number): Promise<void> {
+/** Bob says many things, where his instance admits so many. */
+async function talks(t: Stage, bob: Peer, count: number): Promise<void> {
+  const { rates } = bob.welcome.data as unknown as Welcome;
+  const limit = rates.find(({ types }) => types.includes('chat'))?.limit ?? count;
+  if (limit < count + 10) t.notExercised(`the instance admits ${limit} messages, not ${count}`);
   // Not all at once: a right server may take its time over each, with a broker far away.
   for (let from = 0; from < count; from += BATCH)
     await Promise.all(
@@ -118,6 +123,13 @@ async function talks(bob: Peer, count: number): Promise<void> {
         bob.chat('lounge', `more ${from + i}`),
       ),
     );
+}
+
+/** The instance has to keep so many events. */
+function keeps(t: Stage, bob: Peer, count: number): void {
+  const { resume } = bob.welcome.data as unknown as Welcome;
+  const most = resume?.max_events ?? 0;
+  if (most < count) t.notExercised(`the instance keeps ${most} events, not ${count}`);
 }
 
 function announces(t: Stage, feature: string): void {
@@ -157,6 +169,7 @@ const replays = [
     'resume-missed-events-replayed',
     async (t) => {
       const before = await past(t, 8);
+      keeps(t, before.bob, 5);
       recoversAll(t, await comesBack(t, before, 3), before.events.slice(3));
     },
     { variant: 'as-many-as-announced', instance: FEW },
@@ -166,7 +179,8 @@ const replays = [
     'resume-missed-events-replayed',
     async (t) => {
       const { epoch, bob } = await past(t, 1);
-      await talks(bob, MANY);
+      keeps(t, bob, MANY + 1);
+      await talks(t, bob, MANY);
       const events = await sequenced(bob, 2, MANY + 1);
       recoversAll(t, await comesBack(t, { epoch, bob }, 1), events);
     },
@@ -297,7 +311,7 @@ const limits = [
     'resume-from-zero-recovered',
     async (t) => {
       const { epoch, bob } = await past(t, 2);
-      await talks(bob, MANY);
+      await talks(t, bob, MANY);
       await allOrNothing(t, await comesBack(t, { epoch, bob }, 0), 0, bob);
     },
     { variant: 'evicted', instance: FEW },
@@ -317,7 +331,7 @@ const limits = [
     'resume-evicted-range-not-recovered',
     async (t) => {
       const { epoch, bob } = await past(t, 2);
-      await talks(bob, MANY);
+      await talks(t, bob, MANY);
       await allOrNothing(t, await comesBack(t, { epoch, bob }, 2), 2, bob);
     },
     { instance: FEW },
@@ -328,7 +342,7 @@ const limits = [
     async (t) => {
       const { epoch, bob } = await past(t, 3);
       await t.pause(2 * WINDOW_MS);
-      await talks(bob, 2);
+      await talks(t, bob, 2);
       await allOrNothing(t, await comesBack(t, { epoch, bob }, 1), 1, bob);
     },
     { variant: 'expired', ...short },
@@ -342,8 +356,7 @@ const limits = [
 
   check('resume-since-validated', async (t) => {
     const { epoch, bob } = await past(t, 2);
-    const ann = await t.connect('ann');
-    for (const since of [
+    for (const [index, since] of [
       {},
       { seq: 1 },
       { epoch },
@@ -352,20 +365,21 @@ const limits = [
       { epoch, seq: 1.5 },
       { epoch, seq: '1' },
       { epoch: null, seq: null },
-    ]) {
+    ].entries()) {
+      // A connection for each, so that no budget of protocol errors is spent.
+      const ann = await t.connect(`ann${index}`);
       const error = await ann.refuses('invalid_payload', () =>
         ann.request('join', { since }, { room: 'lounge' }),
       );
+      await bob.chat('lounge', 'who is here?');
+      await ann.hearsNothing();
       const { path = '' } = error.data;
       t.assert(path === '/data/since' || path.startsWith('/data/since/'), {
         expected: `a path into /data/since for ${JSON.stringify(since)}`,
         actual: `the path is ${JSON.stringify(path)}`,
       });
     }
-    await bob.chat('lounge', 'who is here?');
-    await ann.hearsNothing();
-    await bob.receives('chat');
-    await bob.hearsNothing();
+    await bob.hearsNothing({ except: ['chat'] });
   }),
 
   check('resume-replay-obeys-authorization', async (t) => {
