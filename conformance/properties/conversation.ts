@@ -1,5 +1,6 @@
 import type { Message } from '#conformance/harness/message.js';
 import type { Expiry } from '#conformance/harness/watchdog.js';
+import type { Breach } from './breaches.js';
 import { Budget } from './budget.js';
 import type { Identity, Network } from './network.js';
 import { Live, type Participant } from './participant.js';
@@ -9,6 +10,18 @@ import { person, place } from './words.js';
 
 /** How often what comes may renew the patience of one wait: a server may talk without end. */
 const MOST_RENEWALS = 1_000;
+
+/** How a message is sent. */
+interface Sending {
+  /** What is to become of it, if it is wrong on purpose. */
+  faulty?: Faulty;
+  /** The operation of the script that it belongs to. */
+  operation?: number;
+  /** What goes out in place of the message. */
+  raw?: string | Buffer;
+  /** In several frames, by this variant. */
+  pieces?: number;
+}
 
 /** A wait was given up. */
 export class Stuck extends Error {
@@ -98,7 +111,10 @@ export class Conversation {
         this.#remember(participant, live, message);
         this.#progress();
       },
-      requested: (id) => live.pending.flatMap((each) => (each.id === id ? [each.type] : [])),
+      requested: (id) =>
+        live.pending.flatMap((each) =>
+          each.id === id && each.type !== '(text)' ? [each.type] : [],
+        ),
       malformed: (rule, expected, actual) =>
         this.record({ kind: 'malformed', connection, rule, expected, actual }),
       closed: (code, reason) => {
@@ -113,12 +129,8 @@ export class Conversation {
   }
 
   /** Sends a message, now or once the opening handshake is complete. `done` is called when it is written. */
-  send(
-    live: Live,
-    message: Message,
-    options: { faulty?: Faulty; operation?: number; raw?: string } = {},
-  ): void {
-    const { faulty, operation, raw } = options;
+  send(live: Live, message: Message, options: Sending = {}): void {
+    const { faulty, operation, raw, pieces } = options;
     if (!live.writable) return;
     const write = () => {
       if (!live.writable) return;
@@ -129,27 +141,37 @@ export class Conversation {
         ...(faulty && { faulty }),
         ...(operation !== undefined && { operation }),
       });
-      if (raw === undefined) live.write(message);
-      else live.line?.text(raw);
+      if (pieces !== undefined) live.line?.pieces(JSON.stringify(message), pieces);
+      else if (raw === undefined) live.write(message);
+      else if (typeof raw === 'string') live.line?.text(raw);
+      else live.line?.binary(raw);
     };
     if (faulty) live.faults += 1;
     else this.budget.spend(live, message.type);
-    live.expect(message, faulty !== undefined);
+    live.expect(message, faulty);
     if (live.opened) write();
     else live.later.push(write);
   }
 
-  /** Ends a connection from our side. */
-  end(live: Live, how: 'close' | 'kill' | 'cut', text = ''): void {
+  /** Ends a connection from our side: with a Close frame, a reset, a reset after half a text, or a breach. */
+  end(live: Live, how: 'close' | 'kill' | { half: string } | Breach): void {
     if (!live.writable) return;
     live.line?.flush();
     live.ending = true;
-    this.record({ kind: 'end', connection: live.number, how });
     const participant = this.participants[live.client];
     if (participant?.live === live) participant.live = undefined;
-    if (how === 'close') live.line?.close();
-    else if (how === 'kill') live.line?.kill();
-    else live.line?.cut(text);
+    const connection = live.number;
+    if (typeof how === 'string') {
+      this.record({ kind: 'end', connection, how });
+      live.line?.[how]();
+    } else if ('half' in how) {
+      this.record({ kind: 'end', connection, how: 'cut' });
+      live.line?.cut(how.half);
+    } else {
+      const { label, rule, codes } = how;
+      this.record({ kind: 'end', connection, how: 'breach', breach: { label, rule, codes } });
+      live.line?.breach(how);
+    }
   }
 
   /** Hands everything to the sockets. */

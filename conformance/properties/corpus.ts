@@ -150,7 +150,10 @@ export const corpus: readonly Script[] = [
   {
     clients: users(0),
     rooms: 1,
-    ops: [op('join', 0), ...Array.from({ length: 8 }, (_, fault) => op('fault', 0, { fault }))],
+    ops: [
+      op('join', 0),
+      ...Array.from({ length: 16 }, (_, fault) => op('fault', 0, { fault: fault * 19 })),
+    ],
   },
   // A burst above the rate, then a ping.
   {

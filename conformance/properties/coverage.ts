@@ -27,9 +27,7 @@ export class Coverage {
         : 'none';
       count(
         this.replies,
-        faulty
-          ? `${message.type} · faulty → ${outcome}`
-          : `${message.type} · ${state} → ${outcome}`,
+        faulty ? `malformed → ${outcome}` : `${message.type} · ${state} → ${outcome}`,
       );
     }
     this.#pairs(facts);

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { breaches } from './breaches.js';
 import { mistakes } from './mistakes.js';
 import { type Field, fields, type Operation, type OperationName, type Script } from './script.js';
 import { metaCount, textCount } from './words.js';
@@ -16,6 +17,8 @@ const weights: Record<OperationName, number> = {
   binary: 3,
   repeat: 6,
   fault: 3,
+  pieces: 1,
+  breach: 1,
   flood: 1,
   open: 8,
   close: 2,
@@ -142,4 +145,49 @@ function gather(clients: number): Operation[] {
 export function* drawScripts(arbitrary: fc.Arbitrary<Script>, seed: number): Generator<Script> {
   for (let batch = 0; ; batch += 1)
     yield* fc.sample(arbitrary, { seed: seed + batch, numRuns: 64 });
+}
+
+/** Mistakes that one connection makes in a row, below the smallest usual budget for them. */
+const MISTAKES_IN_A_ROW = 16;
+
+/**
+ * Conversations in which somebody makes every mistake once, while somebody else listens, so that each is answered
+ * and nobody hears of it. `round` picks the variant.
+ */
+export function* sweep(round: number): Generator<Script> {
+  for (const fault of breaches.keys())
+    yield {
+      clients: [{ user: 0 }, { user: 1 }],
+      rooms: 1,
+      ops: [
+        { op: 'join', client: 1, wait: 1 },
+        { op: 'join', client: 0, wait: 1 },
+        { op: 'pieces', client: 0, text: round, wait: 0 },
+        { op: 'breach', client: 0, fault, wait: 0 },
+        { op: 'chat', client: 1, wait: 1 },
+      ],
+    };
+  for (let from = 0; from < mistakes.length; from += MISTAKES_IN_A_ROW) {
+    const count = Math.min(MISTAKES_IN_A_ROW, mistakes.length - from);
+    const ops = Array.from(
+      { length: count },
+      (_, index): Operation => ({
+        op: 'fault',
+        client: 0,
+        fault: from + index,
+        ...(round > 0 && { text: round }),
+        ...(index % 5 === 4 && { bare: 1 }),
+        wait: index % 3 === 2 ? 1 : 0,
+      }),
+    );
+    const listen: Operation[] = [
+      { op: 'join', client: 1, wait: 1 },
+      { op: 'join', client: 0, wait: 1 },
+    ];
+    yield {
+      clients: [{ user: 0 }, { user: 1 }],
+      rooms: 1,
+      ops: [...listen, ...ops, { op: 'chat', client: 0, wait: 1 }],
+    };
+  }
 }

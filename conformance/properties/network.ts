@@ -1,5 +1,6 @@
 import type { Message } from '#conformance/harness/message.js';
 import type { Expiry } from '#conformance/harness/watchdog.js';
+import type { Breach } from './breaches.js';
 import type { JudgedRule } from './judged.js';
 
 /** Who opens a connection. */
@@ -35,6 +36,10 @@ export interface Line {
   kill(): void;
   /** Sends the first half of a text message, then resets. */
   cut(text: string): void;
+  /** Sends a text message in several frames. */
+  pieces(text: string, variant: number): void;
+  /** Breaks the rules of frames, so that the server has to end the connection. */
+  breach(breach: Breach): void;
   pause(): void;
   read(): void;
   /** Ends the connection without a look back: the conversation is over. */

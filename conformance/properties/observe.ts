@@ -2,7 +2,7 @@ import type { Stage } from '#conformance/harness/stage.js';
 import { type Bounds, campaign, type Finding, type Scene } from './campaign.js';
 import { corpus } from './corpus.js';
 import type { Coverage } from './coverage.js';
-import { drawScripts, scripts } from './generate.js';
+import { drawScripts, scripts, sweep } from './generate.js';
 import { type JudgedRule, judged, situations } from './judged.js';
 import { reachable } from './reach.js';
 import { reproduce } from './reproduce.js';
@@ -42,6 +42,10 @@ const STRETCH = 8;
 const SMALLER_MS = 40_000;
 /** Times that the corpus is run: once alone, once among others. */
 const CORPUS_ROUNDS = 2;
+/** Times that every mistake is made, each time in another variant. */
+const SWEEPS = 5;
+/** Drawn scripts between two that make mistakes. */
+const BETWEEN = 2;
 
 /** Holds conversations with the target of a run, until the time is up and every floor is reached. */
 export async function observe(stage: Stage, options: ObserveOptions): Promise<Observation> {
@@ -49,14 +53,18 @@ export async function observe(stage: Stage, options: ObserveOptions): Promise<Ob
   const { scene, quick } = scenes(stage, announced);
   const { timeMs = TIME_MS, jobs = JOBS, seed = stage.seed } = options;
   const due = reachable(announced);
+  let swept = false;
   const bounds: Bounds = {
     count: Number.POSITIVE_INFINITY,
     timeMs,
     jobs,
     longestMs: timeMs * STRETCH,
-    enough: ({ rules }) => due.every((rule) => situations(rules, rule) >= judged[rule].floor),
+    enough: ({ rules }) =>
+      swept && due.every((rule) => situations(rules, rule) >= judged[rule].floor),
   };
-  const drawn = endless(announced.features, stage.urls.length, seed);
+  const drawn = endless(announced.features, stage.urls.length, seed, () => {
+    swept = true;
+  });
   const { findings, coverage, inconclusive } = await campaign(scene, drawn, bounds, quick);
   const failures = await explain(findings, scene, quick, options.folder);
   const observation = { announced, coverage, failures, inconclusive };
@@ -64,10 +72,24 @@ export async function observe(stage: Stage, options: ObserveOptions): Promise<Ob
   return observation;
 }
 
-function* endless(features: readonly string[], instances: number, seed: number): Generator<Script> {
+/** Scripts without end: the corpus, then drawn ones between those that make mistakes; `swept` is told when all were made. */
+function* endless(
+  features: readonly string[],
+  instances: number,
+  seed: number,
+  swept: () => void,
+): Generator<Script> {
   for (let round = 0; round < CORPUS_ROUNDS; round += 1)
     for (const script of corpus) yield spread(script, instances, round);
-  yield* drawScripts(scripts(features, instances), seed);
+  const drawn = drawScripts(scripts(features, instances), seed);
+  for (let round = 0; round < SWEEPS; round += 1) {
+    for (const script of sweep(round)) {
+      yield spread(script, instances, round);
+      for (let count = 0; count < BETWEEN; count += 1) yield drawn.next().value as Script;
+    }
+  }
+  swept();
+  yield* drawn;
 }
 
 /** The clients of a script over the instances of a cluster. */

@@ -1,4 +1,5 @@
 import type { Message } from '#conformance/harness/message.js';
+import { breaches } from './breaches.js';
 import type { Conversation } from './conversation.js';
 import { mistakes } from './mistakes.js';
 import type { Live, Participant } from './participant.js';
@@ -21,6 +22,9 @@ interface Connected extends Step {
 
 /** A bucket with a larger limit is not flooded: floods of more messages than this would take too long for what they show. */
 export const LARGEST_FLOOD = 60;
+
+/** A message limit above this is not exceeded, in bytes. */
+export const LONGEST_MESSAGE = 1_048_576;
 
 /** Performs one operation; what makes no sense in the present state is left out, so that every script is legal. */
 export function perform(talk: Conversation, op: Operation, index: number): void {
@@ -76,17 +80,25 @@ const steps: Record<Exclude<OperationName, 'open'>, (step: Connected) => void> =
   },
   repeat,
   fault,
+  pieces: (step) =>
+    request(step, { type: 'members', room: step.room, data: {} }, step.op.text ?? 0),
+  breach: ({ talk, live, op }) => {
+    const breach = breaches[(op.fault ?? 0) % breaches.length];
+    const long =
+      breach?.rule === 'limits-message-over-closed' &&
+      talk.announced.limits.max_message_bytes > LONGEST_MESSAGE;
+    if (!breach || !live.opened || long) return;
+    // Whoever does not read sees no end.
+    read(live);
+    talk.end(live, breach);
+  },
   flood,
   close: ({ talk, live }) => talk.end(live, 'close'),
   kill: ({ talk, live }) => talk.end(live, 'kill'),
   cut: ({ talk, live, room }) => {
     // Its second half never comes, so nobody may ever hear of it.
-    if (live.opened)
-      talk.end(
-        live,
-        'cut',
-        JSON.stringify({ type: 'chat', room, data: { text: `${talk.namespace}#cut` } }),
-      );
+    const half = JSON.stringify({ type: 'chat', room, data: { text: `${talk.namespace}#cut` } });
+    if (live.opened) talk.end(live, { half });
   },
   pause: ({ live }) => {
     live.paused = true;
@@ -117,11 +129,14 @@ function text({ talk, op }: Step, tag: string): string {
 }
 
 /** Sends a request of the control bucket. */
-function request({ talk, op, index, live }: Connected, message: Message): void {
+function request({ talk, op, index, live }: Connected, message: Message, pieces?: number): void {
   // The fence needs a join and a list for each room.
   if (talk.budget.left(live, message.type) <= 2 * talk.rooms.length) return;
   const bare = message.type === 'ping' && (op.bare ?? 0) % 2 === 1;
-  talk.send(live, bare ? message : { ...message, id: talk.fresh() }, { operation: index });
+  talk.send(live, bare ? message : { ...message, id: talk.fresh() }, {
+    operation: index,
+    ...(pieces !== undefined && { pieces }),
+  });
 }
 
 /** Sends a message of the messages bucket; keeps one back for each room's fence. */
@@ -160,20 +175,30 @@ function repeat(step: Connected): void {
 function fault({ talk, op, index, live, room }: Connected): void {
   const mistake = mistakes[(op.fault ?? 0) % mistakes.length];
   if (!mistake || !talk.budget.mayErr(live)) return;
-  const { rule, codes } = mistake;
-  const message = mistake.message(room);
-  const faulty = { rule, codes };
-  if (typeof message === 'string')
-    talk.send(
-      live,
-      { type: '(text)', data: { text: message } },
-      { faulty, operation: index, raw: message },
-    );
-  else
-    talk.send(live, (op.bare ?? 0) % 2 === 1 ? message : { ...message, id: talk.fresh() }, {
-      faulty,
-      operation: index,
-    });
+  const nowhere = `nowhere.${talk.namespace}`;
+  const setting = {
+    room,
+    nowhere,
+    id: talk.fresh(),
+    variant: op.text ?? 0,
+    announced: talk.announced,
+  };
+  const named = mistake.make(setting);
+  // What may be taken for a request is answered only when it has an id.
+  const bare = (op.bare ?? 0) % 2 === 1 && !named?.faulty.codes.includes('ack');
+  const draft = bare ? mistake.make({ ...setting, id: undefined }) : named;
+  if (!draft) return;
+  const { wire, referred, faulty } = draft;
+  if (wire.length > talk.announced.limits.max_message_bytes) return;
+  // What is sent stands in the trace as it went out; its id only where the reply has to refer to it.
+  const text = typeof wire === 'string' ? wire : wire.toString('latin1');
+  const message: Message = { type: '(text)', data: { text } };
+  if (!bare && referred !== false) message.id = setting.id;
+  talk.send(live, message, {
+    faulty: referred === 'maybe' ? { ...faulty, loose: true } : faulty,
+    operation: index,
+    raw: wire,
+  });
 }
 
 function flood({ talk, index, live, room }: Connected): void {

@@ -1,11 +1,13 @@
 import { buildBinary, isObject, type Message } from '#conformance/harness/message.js';
 import type { Line } from './network.js';
+import type { Faulty } from './trace.js';
 
 /** A request that a connection still waits for. */
 interface Pending {
   id: string | undefined;
   type: string;
-  faulty: boolean;
+  /** Whether an error without `ref` may be its reply. */
+  loose: boolean;
 }
 
 /** One open connection of a client, as the runner keeps track of it; judging is the judge's. */
@@ -63,7 +65,9 @@ export class Live {
       const index = this.pending.findIndex((each) =>
         ref !== undefined
           ? each.id === ref
-          : each.id === undefined && (type === 'pong' ? each.type === 'ping' : each.faulty),
+          : type === 'pong'
+            ? each.id === undefined && each.type === 'ping'
+            : each.loose,
       );
       const [request] = index < 0 ? [] : this.pending.splice(index, 1);
       if (type !== 'ack' || !request || room === undefined) return;
@@ -74,11 +78,16 @@ export class Live {
   }
 
   /** Takes note of what goes out. */
-  expect(message: Message, faulty: boolean): void {
+  expect(message: Message, faulty: Faulty | undefined): void {
     const { id, type, room } = message;
     if (room !== undefined && !faulty && ['chat', 'binary', 'typing'].includes(type))
       this.spoke.add(room);
-    if (id !== undefined || type === 'ping' || faulty) this.pending.push({ id, type, faulty });
+    if (id !== undefined || type === 'ping' || faulty)
+      this.pending.push({
+        id,
+        type,
+        loose: faulty !== undefined && (id === undefined || faulty.loose === true),
+      });
   }
 }
 

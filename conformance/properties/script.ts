@@ -13,8 +13,12 @@ export const fields = {
   binary: ['room', 'text', 'meta'],
   /** Sends the user's last message again with its `id`; `other`: 1 changes its text. */
   repeat: ['other'],
-  /** Sends a message that is wrong in one way. */
-  fault: ['room', 'fault', 'bare'],
+  /** Sends a message that is wrong in one way; `text` is the variant. */
+  fault: ['room', 'fault', 'text', 'bare'],
+  /** Asks for the members in a message of several frames; `text` is the variant. */
+  pieces: ['room', 'text'],
+  /** Breaks the rules of frames, so that the server has to end the connection. */
+  breach: ['fault'],
   /** Sends more messages at once than the bucket admits. */
   flood: ['room'],
   /** Connects the client again if it is not connected. */

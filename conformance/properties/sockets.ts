@@ -5,16 +5,17 @@ import { isMessage, parseBinary, parseText } from '#conformance/harness/message.
 import type { Minter } from '#conformance/harness/tokens.js';
 import type { Expiry } from '#conformance/harness/watchdog.js';
 import { Wire } from '#conformance/harness/wire.js';
+import { inPieces } from './breaches.js';
 import { isJudged, type JudgedRule } from './judged.js';
 import type { Hear, Identity, Line, Network } from './network.js';
+import type { Announced } from './trace.js';
 
 /** What is needed to talk to a real server. */
 export interface Endpoint {
   /** Addresses of the server's instances. */
   urls: readonly string[];
   minter: Minter;
-  /** The announced features. */
-  features: readonly string[];
+  announced: Announced;
   /** Watches a wait; see the harness's watchdog. */
   watch(expire: (why: Expiry) => void): () => void;
 }
@@ -88,6 +89,8 @@ export class Sockets implements Network {
         wire.write(frame.subarray(0, frame.length >> 1));
         setImmediate(() => wire.reset());
       },
+      pieces: (text, variant) => corked.push(inPieces(opcodes.text, Buffer.from(text), variant)),
+      breach: ({ bytes }) => wire.write(bytes(this.#endpoint.announced)),
       pause: () => wire.pause(),
       read: () => wire.resume(),
       drop: () => {
@@ -111,7 +114,7 @@ export class Sockets implements Network {
       }
       const requested = message.ref === undefined ? [] : hear.requested(message.ref);
       for (const { rule, expected, actual } of judge(message, {
-        features: this.#endpoint.features,
+        features: this.#endpoint.announced.features,
         binary,
         requested,
       }))

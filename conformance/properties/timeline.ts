@@ -50,7 +50,7 @@ function line(
         ...common,
         direction: 'sent',
         kind: entry.how === 'close' ? 'close' : 'tcp',
-        text: endings[entry.how],
+        text: entry.breach ? `sends ${entry.breach.label}` : endings[entry.how],
       };
     case 'closed':
       return {
@@ -62,7 +62,12 @@ function line(
   }
 }
 
-const endings = { close: '1000', kill: 'TCP reset', cut: 'half a message, then TCP reset' };
+const endings = {
+  close: '1000',
+  kill: 'TCP reset',
+  cut: 'half a message, then TCP reset',
+  breach: '',
+};
 
 function written(
   { payload, ...message }: Message,

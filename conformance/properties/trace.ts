@@ -36,8 +36,15 @@ export interface Sent extends Recorded {
 
 /** What is to become of a message that is wrong on purpose. */
 export interface Faulty {
+  /** What is wrong, in a few words. */
+  label: string;
   rule: JudgedRule;
+  /** Error codes that may answer it; `ack` where it may be taken for what it seems to be. */
   codes: string[];
+  /** Where the `path` of an `invalid_payload` has to point. */
+  path?: string;
+  /** Whether the reply may lack `ref`, as the `id` may be out of reach. */
+  loose?: boolean;
 }
 
 /** A message came in. */
@@ -56,10 +63,12 @@ export interface Malformed extends Recorded {
   actual: string;
 }
 
-/** The runner begins to end a connection: by a Close frame, a TCP reset, or a reset inside a message. */
+/** The runner begins to end a connection: by a Close frame, a TCP reset, a reset inside a message, or a breach. */
 export interface Ending extends Recorded {
   kind: 'end';
-  how: 'close' | 'kill' | 'cut';
+  how: 'close' | 'kill' | 'cut' | 'breach';
+  /** For a breach: what was wrong, and how the server has to end the connection. */
+  breach?: { label: string; rule: JudgedRule; codes: readonly number[] };
 }
 
 /** The connection is over: by the server's Close frame, or without one (1006). */

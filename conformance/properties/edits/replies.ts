@@ -1,4 +1,5 @@
 import type { Data } from '#conformance/harness/message.js';
+import { type JudgedRule, judged } from '../judged.js';
 import { answered, executed, NEVER, once, repliesTo, steady } from './choices.js';
 import {
   change,
@@ -104,18 +105,11 @@ export const replies: Record<string, Edit> = {
     ['rooms-join-acked', 'rooms-join-idempotent'],
   ),
   'accept what is malformed': change(
-    repliesTo(({ faulty }) => faulty !== undefined),
+    repliesTo(({ faulty }) => faulty !== undefined && !faulty.codes.includes('ack')),
     () => ({ type: 'ack', data: {} }),
-    [
-      'limits-text-empty-refused',
-      'errors-unknown-type',
-      'errors-invalid-json',
-      'errors-type-malformed',
-      'errors-data-malformed',
-      'errors-room-missing',
-      'errors-server-type-unknown',
-      'typing-active-required',
-    ],
+    (Object.keys(judged) as JudgedRule[]).filter((rule) =>
+      /^(errors|limits|typing|messages-json|resume-since|direct-recipient)/.test(rule),
+    ),
   ),
   'limit without cause': change(
     repliesTo(

@@ -17,7 +17,8 @@ export function lives(facts: Facts, findings: Findings): void {
   const ids = new Map<string, Connection>();
   for (const connection of facts.connections) {
     welcome(facts, connection, ids, findings);
-    if (connection.closed && !connection.ending) ended(facts, connection, findings);
+    if (connection.ending?.breach) breached(facts, connection, findings);
+    else if (connection.closed && !connection.ending) ended(facts, connection, findings);
   }
 }
 
@@ -79,6 +80,29 @@ function welcome(
       about,
     });
   ids.set(String(id), connection);
+}
+
+/** After a breach the server ends the connection, and says why where it has to. */
+function breached(facts: Facts, { ending, closed, number }: Connection, findings: Findings): void {
+  const { breach } = ending ?? {};
+  if (!ending || !breach) return;
+  findings.saw(breach.rule);
+  const told = (actual: string, absence: boolean) =>
+    findings.add({
+      rule: breach.rule,
+      expected:
+        breach.codes.length > 0
+          ? `the close code ${breach.codes[0]} after ${breach.label}`
+          : `the end of the connection after ${breach.label}`,
+      actual,
+      entries: [ending.n, closed?.n ?? -1],
+      about: [`connection:${number}`],
+      absence,
+    });
+  if (!closed) {
+    if (facts.final) told('the connection was kept', true);
+  } else if (breach.codes.length > 0 && !breach.codes.includes(closed.code))
+    told(`it was closed with ${closed.code}`, false);
 }
 
 /** Whether an end without a reason may be a heartbeat's: only when there was time for one. */

@@ -39,14 +39,39 @@ function malformed(facts: Facts, request: Request, findings: Findings): void {
   if (!faulty || !reply) return;
   findings.saw(faulty.rule);
   const code = refusal(request);
-  if (faulty.codes.includes(code ?? '')) return;
-  findings.add({
-    rule: faulty.rule,
-    expected: `an error of code ${faulty.codes.join(' or ')}`,
-    actual: `${facts.who(connection)} received ${code === undefined ? `a ${reply.message.type}` : `the error ${code}`}`,
-    entries: [n, reply.n],
-    about: [`request:${connection.number}:${n}`],
-  });
+  const about = [`request:${connection.number}:${n}`];
+  const told = (rule: JudgedRule, expected: string, actual: string) =>
+    findings.add({
+      rule,
+      expected: `${expected} for ${faulty.label}`,
+      actual: `${facts.who(connection)} received ${actual}`,
+      entries: [n, reply.n],
+      about,
+    });
+  if (!faulty.codes.includes(code ?? reply.message.type)) {
+    told(
+      faulty.rule,
+      named(faulty.codes),
+      code === undefined ? `a ${reply.message.type}` : `the error ${code}`,
+    );
+    return;
+  }
+  const { path, limit } = reply.message.data;
+  if (faulty.path !== undefined) {
+    findings.saw('errors-path');
+    // A member that holds what is wrong does not fit either.
+    const right = path !== undefined && path !== '' && `${faulty.path}/`.startsWith(`${path}/`);
+    if (!right) told('errors-path', `the path ${faulty.path}`, `the path ${JSON.stringify(path)}`);
+  }
+  if (faulty.rule !== 'limits-text-over-refused') return;
+  findings.saw('limits-text-over-limit-named');
+  const most = facts.announced.limits.max_text_bytes;
+  if (limit !== most)
+    told('limits-text-over-limit-named', `the limit ${most}`, `the limit ${limit}`);
+}
+
+function named(codes: readonly string[]): string {
+  return codes.map((each) => (each === 'ack' ? 'an ack' : `the error ${each}`)).join(' or ');
 }
 
 function ping(facts: Facts, request: Request, findings: Findings): void {

@@ -55,7 +55,9 @@ function match(facts: Facts, connection: Connection, findings: Findings): void {
 /** The request that a reply without `ref` answers; a chat that may have been refused is only marked. */
 function bare(received: Received, before: Request[]): Request | undefined {
   const { type, data } = received.message;
-  const candidates = before.filter((each) => open(each) && each.message.id === undefined);
+  const candidates = before.filter(
+    (each) => open(each) && (each.message.id === undefined || each.faulty?.loose),
+  );
   if (type === 'pong') {
     const pings = candidates.filter((each) => each.message.type === 'ping');
     return pings.find((each) => equal(each.message.data, data)) ?? pings[0];

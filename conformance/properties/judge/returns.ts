@@ -7,8 +7,9 @@ import type { Rooms } from './stays.js';
 export function returns(facts: Facts, rooms: Rooms, events: Events, findings: Findings): void {
   if (!facts.announced.resume) return;
   for (const request of facts.requests) {
+    if (request.faulty || request.message.type !== 'join' || !acked(request)) continue;
     const since = request.message.data['since'] as { epoch: string; seq: number } | undefined;
-    if (request.message.type !== 'join' || !since || !acked(request) || request.faulty) continue;
+    if (!since) continue;
     if (!rooms.disturbed.has(request.message.room ?? ''))
       judge(facts, request, since, events, findings);
   }

@@ -26,6 +26,8 @@ interface Wire {
   ended: boolean;
   paused: boolean;
   over: boolean;
+  /** What the server closes with, once it has seen our end. */
+  code: number;
 }
 
 /** The way to a modelled server: every step of it happens in an order drawn from a seed. */
@@ -76,6 +78,7 @@ export class Simulation implements Network {
       ended: false,
       paused: false,
       over: false,
+      code: 1000,
     };
     this.#wires.push(wire);
     const corked: (string | Buffer)[] = [];
@@ -95,6 +98,11 @@ export class Simulation implements Network {
       },
       cut: () => {
         wire.over = true;
+        end();
+      },
+      pieces: (text) => corked.push(text),
+      breach: ({ codes }) => {
+        wire.code = codes[0] ?? 1002;
         end();
       },
       pause: () => {
@@ -151,7 +159,7 @@ export class Simulation implements Network {
       else if (peer && !peer.open && !wire.over)
         possible.push(() => {
           wire.over = true;
-          wire.hear.closed(wire.ended ? 1000 : 4201, '');
+          wire.hear.closed(wire.ended ? wire.code : 4201, '');
         });
     }
     possible[Math.floor(this.#random() * possible.length)]?.();

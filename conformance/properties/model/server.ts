@@ -1,4 +1,6 @@
-import { buildBinary, type Message, parseBinary } from '#conformance/harness/message.js';
+import { buildBinary, isObject, type Message } from '#conformance/harness/message.js';
+import { messages as registry } from '#schemas/registry.js';
+import { validateClient, validateEnvelope } from '#schemas/validate.js';
 import type { Announced } from '../trace.js';
 
 /** How a right server may differ from another right one. */
@@ -96,14 +98,20 @@ export class Server {
 
   /** Carries out one message. */
   take(peer: Peer, raw: string | Buffer, now: number): void {
-    let message: Message;
-    try {
-      message = typeof raw === 'string' ? JSON.parse(raw) : (parseBinary(raw) as Message);
-    } catch {
-      this.#error(peer, undefined, 'invalid_json');
+    const { value, payload } = readAny(raw);
+    const flaw =
+      value === undefined ? { code: 'invalid_json' } : this.#flaw(value, payload !== undefined);
+    const request = this.#identify(value);
+    if (flaw) {
+      const { code, ...more } = flaw;
+      this.#error(peer, request, code, more);
       return;
     }
-    this.#request(peer, message, now);
+    this.#request(
+      peer,
+      { ...(value as Message), data: (value as Message).data ?? {}, ...(payload && { payload }) },
+      now,
+    );
   }
 
   /** Hands the next item of a room to a peer. */
@@ -118,16 +126,12 @@ export class Server {
 
   #request(peer: Peer, request: Message, now: number): void {
     const { type, data, room } = request;
-    const fault = this.#malformed(request);
     const key = `${peer.user} ${request.id}`;
     const content = JSON.stringify([type, room, data, request.payload?.toString('base64')]);
     const known =
-      !fault && messages.includes(type) && request.id !== undefined
-        ? this.#remembered.get(key)
-        : undefined;
+      messages.includes(type) && request.id !== undefined ? this.#remembered.get(key) : undefined;
     const inside = room !== undefined && peer.rooms.has(room);
-    if (fault) this.#error(peer, request, fault);
-    else if (known && this.announced.dedup_window_ms !== undefined && !this.fault('dedup forgets'))
+    if (known && this.announced.dedup_window_ms !== undefined && !this.fault('dedup forgets'))
       this.#again(peer, request, known, content);
     else if (!this.#admit(peer, type, now))
       this.#error(peer, request, 'rate_limited', {
@@ -169,25 +173,34 @@ export class Server {
     return undefined;
   }
 
-  #malformed({ type, room, data }: Message): string | undefined {
-    if (!/^[a-z][a-z0-9_]*$/.test(type) || Array.isArray(data)) return 'invalid_envelope';
-    if (
-      ![
-        'join',
-        'leave',
-        'members',
-        'chat',
-        'typing',
-        'ping',
-        'direct',
-        'broadcast',
-        'binary',
-      ].includes(type)
-    )
-      return 'unknown_type';
-    if (['join', 'chat'].includes(type) && room === undefined) return 'invalid_payload';
-    if (type === 'chat' && !data.text) return 'invalid_payload';
-    return type === 'typing' && typeof data.active !== 'boolean' ? 'invalid_payload' : undefined;
+  /** What an error refers to. */
+  #identify(value: unknown): Message | undefined {
+    const { id, room, type } = (isObject(value) ? value : {}) as Partial<Message>;
+    const fits = (member: string, each: unknown) =>
+      each !== undefined && validateEnvelope({ type: 'ping', [member]: each }) === null;
+    return {
+      type: String(type),
+      data: {},
+      ...(fits('id', id) && { id: id as string }),
+      ...(fits('room', room) && { room: room as string }),
+    };
+  }
+
+  #flaw(value: unknown, binary: boolean): (Message['data'] & { code: string }) | undefined {
+    if (validateEnvelope(value)) return { code: 'invalid_envelope' };
+    const message = value as Message;
+    const row = registry.find((each) => each.type === message.type && each.direction === 'client');
+    if (!row) return { code: 'unknown_type' };
+    const features = this.announced.features;
+    if (!row.profiles.some((each) => each === 'core' || features.includes(each)))
+      return { code: 'unsupported' };
+    if (binary !== (row.frame === 'binary')) return { code: 'invalid_envelope' };
+    const fault = validateClient(message.type, message);
+    if (fault) return { code: 'invalid_payload', path: fault.path };
+    const limit = this.announced.limits.max_text_bytes;
+    return Buffer.byteLength(String(message.data?.text ?? '')) > limit
+      ? { code: 'invalid_payload', path: '/data/text', limit }
+      : undefined;
   }
 
   #admit(peer: Peer, type: string, now: number): boolean {
@@ -482,5 +495,19 @@ export class Server {
 
   #stamp(): string {
     return '2026-01-01T00:00:00.000Z';
+  }
+}
+
+/** The JSON of a text, or of a binary message's header; undefined when it is none. */
+function readAny(raw: string | Buffer): { value: unknown; payload?: Buffer } {
+  const end = typeof raw === 'string' ? 0 : 3 + raw.readUInt16BE(1);
+  const text = typeof raw === 'string' ? raw : raw.toString('utf8', 3, end);
+  try {
+    return {
+      value: JSON.parse(text),
+      ...(typeof raw !== 'string' && { payload: raw.subarray(end) }),
+    };
+  } catch {
+    return { value: undefined };
   }
 }
