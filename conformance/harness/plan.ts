@@ -96,7 +96,7 @@ function profileMissing(
     case 'client':
       return 'the target is a server';
     default:
-      if (!welcome) return undefined;
+      if (!welcome) return 'nothing is announced: no connection was welcomed';
       return welcome.features.includes(profile) ? undefined : `\`${profile}\` is not announced`;
   }
 }

@@ -10,7 +10,7 @@ import { lostToHeartbeat } from './loss.js';
 import { Peer } from './peer.js';
 import type { Instance } from './process.js';
 import type { RuleId } from './requirements.js';
-import { ROOT_NO_WELCOME, type StageRun } from './shared.js';
+import { ROOT_DIED, ROOT_NO_WELCOME, type StageRun } from './shared.js';
 import type { Changes, Minter } from './tokens.js';
 import { type Explanation, Inconclusive, NotExercised, Violation } from './verdict.js';
 import { Waits } from './waits.js';
@@ -167,7 +167,9 @@ export class Stage extends Assertions {
   /** Connects a user with valid credentials and waits for the welcome; the same label again is another connection. */
   readonly connect = async (label: string, options: ConnectOptions = {}): Promise<Peer> => {
     const { hopeless } = this.#run;
-    if (hopeless && !this.#own) throw hopeless.root === undefined ? noWelcome(hopeless) : hopeless;
+    // What is started for a check is the same server: who welcomes nobody here welcomes nobody there.
+    if (hopeless && !(this.#own && hopeless.root === ROOT_DIED))
+      throw hopeless.root === undefined ? noWelcome(hopeless) : hopeless;
     const { claims, header, ...rest } = options;
     if (!this.parlor) return this.open({ label, ...rest, token: this.#optionalToken(label) });
     const authorized = Object.keys(rest.headers ?? {}).some((name) =>
