@@ -149,11 +149,9 @@ export const typing = [
       const accepted = performance.now();
       const ended = () =>
         bob.log.find(({ message }) => message.type === 'typing' && message.data.active === false);
-      const ends = bob.until(
-        ended,
-        () => ({ expected: 'typing ends by its time', actual: '' }),
-        { extraMs: life },
-      );
+      const ends = bob.until(ended, () => ({ expected: 'typing ends by its time', actual: '' }), {
+        extraMs: life,
+      });
       const { at } = await ends.catch((error: unknown) => {
         if (error instanceof Violation)
           return t.notExercised('the server does not end typing by itself');
