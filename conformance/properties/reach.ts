@@ -3,30 +3,64 @@ import { type JudgedRule, judged } from './judged.js';
 import { LARGEST_FLOOD, LONGEST_MESSAGE } from './operations.js';
 import type { Announced } from './trace.js';
 
+/** Why what is announced keeps conversations away from rules, by their beginnings; undefined where it does not. */
+const obstacles: readonly (readonly [
+  rules: RegExp,
+  reason: (announced: Announced) => string | undefined,
+])[] = [
+  [
+    /^rates-(over|window|burst|refused)/,
+    ({ rates }) => {
+      const bucket = rates.find((each) => each.types.includes('chat'));
+      if (!bucket) return 'no bucket limits chat';
+      if (bucket.close_after === 1) return 'the first refusal closes the connection';
+      return bucket.limit > LARGEST_FLOOD
+        ? `a limit of ${bucket.limit} messages is not exceeded in conversations`
+        : undefined;
+    },
+  ],
+  [
+    /^limits-message-over-closed$/,
+    ({ limits }) =>
+      limits.max_message_bytes > LONGEST_MESSAGE
+        ? `a limit of ${limits.max_message_bytes} bytes is not exceeded in conversations`
+        : undefined,
+  ],
+  [
+    /^errors-unsupported-type$/,
+    ({ features }) =>
+      ['direct', 'broadcast', 'binary', 'auth_refresh'].every((each) => features.includes(each))
+        ? 'every profile with requests is announced'
+        : undefined,
+  ],
+  [
+    /^messages-client-from-ignored$/,
+    ({ features }) =>
+      features.includes('direct') || features.includes('broadcast')
+        ? undefined
+        : 'no personal messages are announced',
+  ],
+  [
+    /^resume-duplicate|^resume-ids|^resume-refused|^messages-repeated-id/,
+    ({ dedup_window_ms }) =>
+      dedup_window_ms === undefined ? 'no deduplication is announced' : undefined,
+  ],
+  [
+    /^resume-(?!duplicate|ids|refused)/,
+    ({ resume }) => (resume === undefined ? 'no history is announced' : undefined),
+  ],
+];
+
 /** Why conversations never reach a rule with what the target announces; undefined when they do. */
 export function unreachable(rule: JudgedRule, announced: Announced): string | undefined {
-  const { rates, resume, dedup_window_ms, features } = announced;
   const { profile } = requirement(rule);
-  const bucket = rates.find((each) => each.types.includes('chat'));
-  if (profile !== 'core' && profile !== 'transport' && !features.includes(profile))
+  if (profile !== 'core' && profile !== 'transport' && !announced.features.includes(profile))
     return `\`${profile}\` is not announced`;
-  if (
-    /^rates-(over|window|burst|refused)/.test(rule) &&
-    (!bucket || bucket.limit > LARGEST_FLOOD || bucket.close_after === 1)
-  )
-    return bucket
-      ? `a limit of ${bucket.limit} messages is not exceeded in conversations`
-      : 'no bucket limits chat';
-  if (
-    rule === 'errors-unsupported-type' &&
-    ['direct', 'broadcast', 'binary', 'auth_refresh'].every((each) => features.includes(each))
-  )
-    return 'every profile with requests is announced';
-  if (rule === 'limits-message-over-closed' && announced.limits.max_message_bytes > LONGEST_MESSAGE)
-    return `a limit of ${announced.limits.max_message_bytes} bytes is not exceeded in conversations`;
-  if (rule.startsWith('resume-duplicate') && dedup_window_ms === undefined)
-    return 'no deduplication is announced';
-  return rule.startsWith('resume-') && resume === undefined ? 'no history is announced' : undefined;
+  for (const [rules, reason] of obstacles) {
+    const found = rules.test(rule) ? reason(announced) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** The rules that conversations reach with what the target announces. */
