@@ -32,6 +32,14 @@ export interface ClusterOptions {
 // From an instance's death to the `leave` of its users: short, for tests, and long enough for a busy machine.
 const PRESENCE_TTL_MS = 9_000;
 
+// With a broker far away everything takes longer, and times have to be told apart all the same.
+const FAR: Overrides = {
+  PARLOR_MESSAGES_WINDOW_MS: '4000',
+  PARLOR_TYPING_TTL_MS: '1500',
+  PARLOR_HEARTBEAT_INTERVAL_MS: '1000',
+  PARLOR_HEARTBEAT_TIMEOUT_MS: '1000',
+};
+
 /** Starts a Redis, and describes a target over it; `command` starts one instance. */
 export async function createCluster(
   command: string,
@@ -62,7 +70,12 @@ export async function createCluster(
         return instance;
       },
       instances,
-      env: { PARLOR_PRESENCE_TTL_MS: String(PRESENCE_TTL_MS), ...env },
+      logs: true,
+      env: {
+        PARLOR_PRESENCE_TTL_MS: String(PRESENCE_TTL_MS),
+        ...(delay[1] > 0 ? FAR : {}),
+        ...env,
+      },
       control: {
         // With an address the broker is lost for that instance alone.
         'broker.stop': async (input) => {
