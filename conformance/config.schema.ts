@@ -100,6 +100,7 @@ const settings = closed('What to run and how; each is also a flag and an environ
   ),
   min_checks: whole(1, 'Fewer decided checks than this make the run undecided. Default: 1.'),
   seed: whole(0, 'The seed of generated conversations. Default: drawn anew.'),
+  time: whole(0, 'For how many seconds conversations are generated. Default: 4; 0: not at all.'),
   jobs: whole(1, 'How many checks may run side by side.'),
   report: texts(
     'Reports to write, each as <kind>=<path>: json, ndjson, junit, html, markdown or badge.',

@@ -44,8 +44,9 @@ export async function catalog(): Promise<ListedRule[]> {
 
 async function loadChecks(): Promise<Map<string, ListedCheck[]>> {
   const { checks } = await import('#conformance/checks/index.js');
+  const { conversations } = await import('#conformance/properties/index.js');
   return grouped(
-    checks.flat(),
+    [...checks, ...conversations()],
     ({ rule }) => rule,
     (each) => ({ id: each.id, terms: terms(each), source: each.run.toString() }),
   );

@@ -109,6 +109,7 @@ export const flags = {
   bail: on(RUN, 'stop at the first failure'),
   jobs: one(RUN, '<n>', 'how many checks run side by side', positive),
   seed: one(RUN, '<n>', 'seed of generated conversations', whole),
+  time: one(RUN, '<seconds>', 'how long to generate conversations; 0: not at all', whole),
   report: many(
     REPORTS,
     '<kind=path>',

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import type { ExitCode, Reporter, RunEvent } from '#conformance/harness/events.js';
 import { killStarted } from '#conformance/harness/process.js';
 import { type RunOptions, runConformance } from '#conformance/harness/run.js';
 import { messageOf } from '#conformance/harness/verdict.js';
+import type { ObserveOptions } from '#conformance/properties/index.js';
 import { openReports } from '#conformance/reports/files.js';
 import { redacting } from '#conformance/reports/redact.js';
 import type { Opening } from '#conformance/reports/report.js';
@@ -25,7 +27,9 @@ export async function judge(flags: Settings, io: Io): Promise<ExitCode> {
   const target = targetOf(said, io.cwd);
   for (const name of said.require ?? []) knownProfile(name, '--require');
   const { checks: all } = await import('#conformance/checks/index.js');
-  const checks = selected(all, said);
+  const { conversations } = await import('#conformance/properties/index.js');
+  const held = said.time === 0 ? [] : conversations(conversationsOf(said, io.cwd));
+  const checks = selected([...all, ...held], said);
   const opening = openingOf(said, io);
   const outlets = outletsOf(said, opening, io);
   const end = await runConformance(target, {
@@ -39,6 +43,14 @@ export async function judge(flags: Settings, io: Io): Promise<ExitCode> {
   for (const sentence of outlets.broken()) io.stderr(`parlor: ${sentence}\n`);
   // A gate that asked for a report and has none must not be told that all is well.
   return outlets.broken().length > 0 && end.exit_code === 0 ? 5 : end.exit_code;
+}
+
+function conversationsOf({ time, seed }: Said, cwd: string): ObserveOptions {
+  return {
+    folder: join(cwd, '.parlor', 'failures'),
+    ...(time === undefined ? {} : { timeMs: time * 1_000 }),
+    ...(seed === undefined ? {} : { seed }),
+  };
 }
 
 function optionsOf(said: Said): Omit<RunOptions, 'checks'> {
