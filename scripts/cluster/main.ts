@@ -4,6 +4,7 @@ import { bookFor } from '#conformance/cli/book.js';
 import type { Reporter } from '#conformance/harness/events.js';
 import { runConformance } from '#conformance/index.js';
 import { terminal } from '#conformance/reports/terminal/reporter.js';
+import { testByUrl } from './by-url.js';
 import { faultRun, table, verdict } from './faults.js';
 import type { Delay } from './proxy.js';
 import { createCluster } from './target.js';
@@ -16,6 +17,7 @@ Starts a redis-server on a free port and two reference servers behind it, and ru
   --runs <n>           so many runs in a row; ends with the first that is not green
   --only <prefix>      rules to run
   --faults             in place of the suite: lose Redis ten times under 200 messages a second
+  --by-url             have parlor test judge the servers by their addresses, with control commands
   --command <command>  what starts a server; default: the built reference server
 `;
 
@@ -25,6 +27,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
     faults: { type: 'boolean', default: false },
+    'by-url': { type: 'boolean', default: false },
     command: { type: 'string', default: 'node dist/reference-server/main.js' },
     help: { type: 'boolean', default: false },
   },
@@ -64,6 +67,8 @@ function screen(): Reporter {
 async function suite(delay: Delay): Promise<number> {
   const cluster = await createCluster(values.command, { delay });
   try {
+    if (values['by-url'])
+      return await testByUrl(cluster, values.only === '' ? [] : ['--only', values.only]);
     const { exit_code } = await runConformance(cluster.target, {
       checks: checks.filter(({ rule }) => rule.startsWith(values.only)),
       require: ['cluster'],
