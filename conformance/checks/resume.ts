@@ -106,7 +106,8 @@ const SHORT = {
   PARLOR_RESUME_WINDOW_MS: String(WINDOW_MS),
   PARLOR_MESSAGES_LIMIT: '1000',
 } as const;
-const short = { instance: SHORT, timers: true, takes: () => 2 * WINDOW_MS } as const;
+const few = { instance: FEW, shared: true } as const;
+const short = { instance: SHORT, shared: true, timers: true, takes: () => 2 * WINDOW_MS } as const;
 // Stores that drop entries by the block drop none before there are some hundred.
 const MANY = 260;
 const BATCH = 20;
@@ -172,7 +173,7 @@ const replays = [
       keeps(t, before.bob, 5);
       recoversAll(t, await comesBack(t, before, 3), before.events.slice(3));
     },
-    { variant: 'as-many-as-announced', instance: FEW },
+    { variant: 'as-many-as-announced', ...few },
   ),
 
   check(
@@ -314,7 +315,7 @@ const limits = [
       await talks(t, bob, MANY);
       await allOrNothing(t, await comesBack(t, { epoch, bob }, 0), 0, bob);
     },
-    { variant: 'evicted', instance: FEW },
+    { variant: 'evicted', ...few },
   ),
 
   check('resume-unknown-epoch-not-recovered', async (t) => {
@@ -334,7 +335,7 @@ const limits = [
       await talks(t, bob, MANY);
       await allOrNothing(t, await comesBack(t, { epoch, bob }, 2), 2, bob);
     },
-    { instance: FEW },
+    few,
   ),
 
   check(
