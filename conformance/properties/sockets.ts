@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Unit } from '#conformance/harness/assembler.js';
 import { judge } from '#conformance/harness/faults.js';
 import { encodeFrame, opcodes } from '#conformance/harness/frames.js';
@@ -48,6 +49,8 @@ export class Sockets implements Network {
   open({ user, broadcaster, instance }: Identity, hear: Hear): Line {
     const url = this.#urls[instance % this.#urls.length] as URL;
     const claims = broadcaster ? { scope: 'parlor:broadcast' } : {};
+    // A key for each frame would cost a system call each; what it protects from is no matter here.
+    const maskKey = randomBytes(4);
     const corked: Buffer[] = [];
     let open = true;
     const wire: Wire = new Wire(
@@ -79,13 +82,14 @@ export class Sockets implements Network {
       corked.length = 0;
     };
     return {
-      text: (text) => corked.push(encodeFrame({ opcode: opcodes.text, payload: text })),
-      binary: (bytes) => corked.push(encodeFrame({ opcode: opcodes.binary, payload: bytes })),
+      text: (text) => corked.push(encodeFrame({ opcode: opcodes.text, payload: text, maskKey })),
+      binary: (bytes) =>
+        corked.push(encodeFrame({ opcode: opcodes.binary, payload: bytes, maskKey })),
       flush,
       close: () => wire.close(1000),
       kill: () => wire.reset(),
       cut: (text) => {
-        const frame = encodeFrame({ opcode: opcodes.text, payload: text });
+        const frame = encodeFrame({ opcode: opcodes.text, payload: text, maskKey });
         wire.write(frame.subarray(0, frame.length >> 1));
         setImmediate(() => wire.reset());
       },

@@ -75,11 +75,11 @@ export class Facts {
     this.final = assumeSettled || trace.entries.at(-1)?.kind === 'settled';
     this.#read();
     this.users = [...new Set(this.connections.map((each) => each.user))];
+    this.requests = this.connections.flatMap((each) => each.requests).sort((a, b) => a.n - b.n);
   }
 
-  get requests(): Request[] {
-    return this.connections.flatMap((each) => each.requests).sort((a, b) => a.n - b.n);
-  }
+  /** All that was sent, in order. */
+  readonly requests: readonly Request[];
 
   /** The first settled moment after an index. */
   settledAfter(n: number): number {
