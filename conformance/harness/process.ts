@@ -45,7 +45,7 @@ const POLL_MS = 15;
 
 const alive = new Set<number>();
 
-/** Kills every server that was started and still runs, at once: for a process that is about to end. */
+/** Kills every server that was started and still runs, at once: for a process that is about to end. @public */
 export function killStarted(): void {
   for (const pid of alive) {
     try {

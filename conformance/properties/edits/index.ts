@@ -3,7 +3,7 @@ import type { Edit } from './edit.js';
 import { presence } from './presence.js';
 import { replies } from './replies.js';
 
-export type { Edit, Edited, Random } from './edit.js';
+export type { Edit } from './edit.js';
 export { legal } from './legal.js';
 
 /** Edits that no right server could have caused. */
