@@ -108,14 +108,3 @@ export function readScript(value: unknown): Script {
 function brief(value: unknown): string {
   return (JSON.stringify(value) ?? String(value)).slice(0, 80);
 }
-
-/** An operation on one line, for people: `ann joins attic, then waits`. */
-export function sentence(op: Operation, label: (client: number) => string): string {
-  const details = fields[op.op]
-    .filter((field) => op[field])
-    .map((field) => `${field} ${op[field]}`)
-    .join(', ');
-  const pause =
-    ['', ', wait for the reply', ', wait for every reply', ', wait a turn'][op.wait % 4] ?? '';
-  return `${label(op.client)}: ${op.op}${details ? ` (${details})` : ''}${pause}`;
-}
