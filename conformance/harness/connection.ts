@@ -91,6 +91,11 @@ export class Connection {
     this.#wire = new Wire(url, request, handlers, early);
   }
 
+  /** The user that the `welcome` named; undefined before it. */
+  get verified(): string | undefined {
+    return this.firstWelcome?.data.user;
+  }
+
   /** Whether a `welcome` has come. */
   get welcomed(): boolean {
     return this.firstWelcome !== undefined;
@@ -318,7 +323,7 @@ export class Connection {
     if (this.host.parlor) for (const fault of faults) this.host.finding(fault);
     if (message.type === 'welcome') this.firstWelcome ??= message;
     const received: Received = { message, raw, at };
-    if (message.type === 'chat' && this.host.isFence(message.data.text)) this.inbox.note(received);
+    if (this.host.isAside(message)) this.inbox.note(received);
     else this.inbox.add(received);
   }
 

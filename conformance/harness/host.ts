@@ -1,5 +1,6 @@
 import type { FrameFault } from './faults.js';
 import type { Journal } from './journal.js';
+import type { Message } from './message.js';
 import type { Expiry } from './watchdog.js';
 
 /** What a connection needs of the check that it belongs to. */
@@ -17,7 +18,8 @@ export interface Host {
   nextId(): string;
   /** A text for a chat that only fences. */
   fence(): string;
-  isFence(text: unknown): boolean;
+  /** Whether no check asks for a message: it only fences, or is a broadcast of another check. */
+  isAside(message: Message): boolean;
   /** Takes a mistake of ours that surfaced in an event. */
   bug(error: unknown): void;
   /** Bytes and frames that all connections of this check have sent. */

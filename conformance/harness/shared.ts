@@ -1,7 +1,7 @@
 import type { Instances } from './instances.js';
 import type { Stalls } from './stalls.js';
 import type { RunningTarget } from './target.js';
-import type { Violation } from './verdict.js';
+import { Violation } from './verdict.js';
 import type { Watchdog } from './watchdog.js';
 import type { Welcome } from './welcome.js';
 
@@ -29,3 +29,15 @@ export interface StageRun {
 /** Roots that several failures may share: connecting fails, or the server has died. */
 export const ROOT_NO_WELCOME = 'no welcome';
 export const ROOT_DIED = 'the server died';
+
+/** The violation of a connection that was not welcomed, as the root of what follows from it. */
+export function noWelcome(error: Violation): Violation {
+  return new Violation(
+    {
+      expected: ['a connection with valid credentials is welcomed', ...error.expected],
+      actual: error.actual,
+      hint: error.hint,
+    },
+    ROOT_NO_WELCOME,
+  );
+}

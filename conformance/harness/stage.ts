@@ -7,10 +7,11 @@ import type { Host } from './host.js';
 import { type HttpAnswer, type HttpInit, httpRequest } from './http.js';
 import type { Journal } from './journal.js';
 import { lostToHeartbeat } from './loss.js';
+import type { Message } from './message.js';
 import { Peer } from './peer.js';
 import type { Instance } from './process.js';
 import type { RuleId } from './requirements.js';
-import { ROOT_DIED, ROOT_NO_WELCOME, type StageRun } from './shared.js';
+import { noWelcome, ROOT_DIED, type StageRun } from './shared.js';
 import type { Changes, Minter } from './tokens.js';
 import { type Explanation, Inconclusive, NotExercised, Violation } from './verdict.js';
 import { Waits } from './waits.js';
@@ -361,6 +362,14 @@ export class Stage extends Assertions {
     return this.#waits.stalled;
   }
 
+  // A broadcast reaches every connection of the run: only those of this check's own users are its business.
+  #isAside({ type, from, data }: Message): boolean {
+    if (type === 'chat')
+      return typeof data.text === 'string' && data.text.startsWith(`fence ${this.#namespace} `);
+    if (type !== 'broadcast' || typeof from !== 'string') return false;
+    return ![...this.#peers].some((peer) => from === (peer.verified ?? peer.user));
+  }
+
   get #host(): Host {
     return {
       journal: this.journal,
@@ -379,20 +388,9 @@ export class Stage extends Assertions {
         this.#fences += 1;
         return `fence ${this.#namespace} ${this.#fences}`;
       },
-      isFence: (text) => typeof text === 'string' && text.startsWith(`fence ${this.#namespace} `),
+      isAside: (message) => this.#isAside(message),
       bug: (error) => this.bugs.push(error),
       sent: this.#sent,
     };
   }
-}
-
-function noWelcome(error: Violation): Violation {
-  return new Violation(
-    {
-      expected: ['a connection with valid credentials is welcomed', ...error.expected],
-      actual: error.actual,
-      hint: error.hint,
-    },
-    ROOT_NO_WELCOME,
-  );
 }
