@@ -30,7 +30,18 @@ const told = (outcome: Outcome) => {
     `${killed ? 'killed  ' : 'SURVIVED'} ${mutant.name} (${mutant.rule}, ${duration_ms} ms): ${said.split('\n')[0]}`,
   );
 };
-const outcomes = await judgeAll(selected, checks, Number(values.jobs), told);
+const first = await judgeAll(selected, checks, Number(values.jobs), told);
+// Where the machine was too busy to tell, a mutant is judged again, alone.
+const undecided = first.filter(
+  ({ killed, verdicts }) => !killed && Object.values(verdicts).includes('inconclusive'),
+);
+const again = await judgeAll(
+  undecided.map(({ mutant }) => mutant),
+  checks,
+  1,
+  told,
+);
+const outcomes = [...first.filter((each) => !undecided.includes(each)), ...again];
 const survived = outcomes.filter(({ killed }) => !killed);
 
 const missing = values.only ? [] : holes(requirements, excluded, checks, mutants);
