@@ -219,8 +219,10 @@ async function observeCut(t: Stage): Promise<{ busy: Outage['lost']; quiet: Outa
   }
   await t.control('broker.start', { url });
   const until = performance.now() + BOUND_MS;
-  const back = await served(t, near, [near], until);
-  if (back !== '') t.vacuous(`service did not come back: ${back}`);
+  for (const peer of [near, far]) {
+    const why = await served(t, peer, [peer], until);
+    if (why !== '') t.vacuous(`service did not come back: ${why}`);
+  }
   said.busy.push(await say(near, 'lounge', 'after'));
   return {
     busy: await reckon(t, looks.busy, ackedOf(said.busy), until),

@@ -419,7 +419,8 @@ export const operations = [
         await t.control('broker.start');
       }
       await t.within(
-        until(t, 200, 'healthy'),
+        // Of every instance, for the checks that follow.
+        Promise.all([...t.urls.keys()].map((at) => until(t, 200, 'healthy', at))),
         {
           expected: `GET ${HEALTH} is answered with 200 and healthy when the broker is back`,
           actual: 'it is not',
@@ -431,9 +432,9 @@ export const operations = [
   ),
 ];
 
-async function until(t: Stage, status: number, word: string): Promise<void> {
+async function until(t: Stage, status: number, word: string, at = 0): Promise<void> {
   for (;;) {
-    const answer = await t.http(HEALTH);
+    const answer = await t.http(HEALTH, { at });
     if (answer.status === status && (answer.json() as { status?: unknown }).status === word) return;
     await t.pause(100);
   }
