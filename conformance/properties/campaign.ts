@@ -21,6 +21,8 @@ export interface Bounds {
   /** Milliseconds for which they go on as long as there have not been `enough`. */
   longestMs?: number;
   enough?: (coverage: Coverage) => boolean;
+  /** Whether it ends with the first violation. */
+  bail?: boolean;
   /** Conversations at once. */
   jobs: number;
 }
@@ -73,6 +75,7 @@ export async function campaign(
   let left = bounds.count;
   let missing = false;
   const goesOn = () => {
+    if (bounds.bail && result.findings.length > 0) return false;
     const spent = performance.now() - start;
     if (spent < bounds.timeMs) return true;
     return spent < (bounds.longestMs ?? 0) && !bounds.enough?.(result.coverage);

@@ -21,6 +21,8 @@ export interface ObserveOptions {
   folder?: string;
   /** Seed of the scripts; default the run's. */
   seed?: number;
+  /** Whether the first violation ends it; what is broken besides is not looked for. */
+  bail?: boolean;
   /** Is told what the conversations of a run came to. */
   observed?: (observation: Observation) => void;
 }
@@ -51,13 +53,14 @@ const BETWEEN = 2;
 export async function observe(stage: Stage, options: ObserveOptions): Promise<Observation> {
   const announced = announcedBy(stage.welcome);
   const { scene, quick } = scenes(stage, announced);
-  const { timeMs = TIME_MS, jobs = JOBS, seed = stage.seed } = options;
+  const { timeMs = TIME_MS, jobs = JOBS, seed = stage.seed, bail = false } = options;
   const due = reachable(announced);
   let swept = false;
   const bounds: Bounds = {
     count: Number.POSITIVE_INFINITY,
     timeMs,
     jobs,
+    bail,
     longestMs: timeMs * STRETCH,
     enough: ({ rules }) =>
       swept && due.every((rule) => situations(rules, rule) >= judged[rule].floor),

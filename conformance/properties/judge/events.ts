@@ -1,6 +1,6 @@
 import type { Message } from '#conformance/harness/message.js';
 import { acked, type Facts, type Received, type Request } from './facts.js';
-import type { Rooms } from './stays.js';
+import type { Rooms, Stay } from './stays.js';
 
 /** The messages that a tag, the first word of a text, tells apart. */
 const tagged = ['chat', 'binary', 'direct', 'broadcast'];
@@ -96,7 +96,7 @@ export class Events {
       type: message.type,
       id,
       room: message.room,
-      epoch: stay?.epoch ?? '',
+      epoch: this.#epoch(stay),
       seq: message.seq,
       copies: [received],
       requests,
@@ -120,7 +120,7 @@ export class Events {
       type: message.type,
       id,
       room: message.room,
-      epoch: stay?.epoch ?? '',
+      epoch: this.#epoch(stay),
       seq,
       copies: [],
       requests: this.requests.get(tag) ?? [request],
@@ -128,6 +128,11 @@ export class Events {
     });
     const added = this.all.at(-1);
     if (added) this.#ofRequest.set(request, added);
+  }
+
+  // Where the server has said that it lost track, numbers prove nothing.
+  #epoch(stay: Stay | undefined): string {
+    return stay && !this.#rooms.disturbed.has(stay.room) ? stay.epoch : '';
   }
 
   #add(event: Event): void {

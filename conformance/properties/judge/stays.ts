@@ -1,3 +1,4 @@
+import type { Message } from '#conformance/harness/message.js';
 import { type Connection, type Facts, isReply, type Request, refusal } from './facts.js';
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -31,7 +32,7 @@ export type State = 'in' | 'out' | 'unknown';
 export class Rooms {
   readonly names: string[];
   readonly stays: Stay[] = [];
-  /** Rooms in which the application itself took somebody out: nothing is sure there. */
+  /** Rooms that the server or its application itself has meddled with: nothing is sure there. */
   readonly disturbed = new Set<string>();
   readonly #states = new Map<Request, State>();
   readonly #during = new Map<Request, Stay>();
@@ -42,11 +43,7 @@ export class Rooms {
       for (const room of new Set(connection.requests.map((each) => each.message.room)))
         if (room !== undefined) this.#walk(connection, room);
       for (const { message } of connection.received)
-        if (
-          message.type === 'leave' &&
-          ['removed', 'unauthorized'].includes(message.data.reason ?? '')
-        )
-          this.disturbed.add(message.room ?? '');
+        if (isDisturbance(message)) this.disturbed.add(message.room ?? '');
     }
     this.names = [
       ...new Set(
@@ -186,4 +183,11 @@ export class Rooms {
     this.stays.push(stay);
     return stay;
   }
+}
+
+/** Whether the server says that it has lost events, or taken somebody out. */
+function isDisturbance({ type, data }: Message): boolean {
+  return (
+    type === 'gap' || (type === 'leave' && ['removed', 'unauthorized'].includes(data.reason ?? ''))
+  );
 }

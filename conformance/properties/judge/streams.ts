@@ -12,7 +12,7 @@ export function streams(facts: Facts, rooms: Rooms, events: Events, findings: Fi
   for (const connection of facts.connections) {
     const streams = new Map<Stay, Stream>();
     for (const stay of rooms.stays)
-      if (stay.connection === connection)
+      if (stay.connection === connection && !rooms.disturbed.has(stay.room))
         streams.set(stay, new Stream(facts, stay, rooms, events, findings));
     for (const received of connection.received) {
       const { message, n } = received;
@@ -107,8 +107,6 @@ class Stream {
   readonly #missing = new Map<number, Received>();
   #at: number;
   #began = false;
-  /** After a gap without an end: it covers all that is missing until the next event. */
-  #open = false;
   #owed = 0;
   #crossed = false;
   #replay: { next: number; left: number; ack: Received } | undefined;
@@ -145,7 +143,6 @@ class Stream {
   /** Takes an event of the room that this stay covers. */
   take(received: Received): void {
     const { message } = received;
-    if (message.type === 'gap') this.#gap(received);
     if ((message.type !== 'chat' && message.type !== 'binary') || typeof message.seq !== 'number')
       return;
     // A join that may have failed says nothing of where the stream begins.
@@ -189,9 +186,8 @@ class Stream {
       return;
     }
     if (seq > this.#at) {
-      for (let hole = this.#at + 1; hole < seq && !this.#open; hole += 1)
+      for (let hole = this.#at + 1; hole < seq; hole += 1)
         if (!this.#again.has(hole)) this.#missing.set(hole, received);
-      this.#open = false;
       this.#at = seq;
       return;
     }
@@ -238,14 +234,6 @@ class Stream {
     this.#owed -= 1;
   }
 
-  #gap({ message }: Received): void {
-    const { from_seq: from = 0, to_seq: to } = message.data;
-    for (const seq of this.#missing.keys())
-      if (seq >= from && seq <= (to ?? Number.POSITIVE_INFINITY)) this.#missing.delete(seq);
-    if (typeof to === 'number' && to > this.#at && from <= this.#at + 1) this.#at = to;
-    else if (to === null) this.#open = true;
-  }
-
   /** What is missing for good. */
   finish(): void {
     for (const [seq, later] of this.#missing) this.#lost(seq, later);
@@ -253,8 +241,7 @@ class Stream {
     if (
       !this.#facts.final ||
       leaving !== Number.POSITIVE_INFINITY ||
-      joined === Number.POSITIVE_INFINITY ||
-      this.#open
+      joined === Number.POSITIVE_INFINITY
     )
       return;
     const replay = this.#replay;

@@ -13,8 +13,14 @@ export function typing(facts: Facts, rooms: Rooms, findings: Findings): void {
     for (const received of connection.received)
       if (received.message.type === 'typing') cause(facts, rooms, requests, received, findings);
   if (!facts.final) return;
-  for (const request of requests)
-    if (begins(requests, request)) relayed(facts, rooms, requests, request, findings);
+  for (const user of facts.users) {
+    for (const room of rooms.names) {
+      const own = requests.filter(
+        ({ connection, message }) => connection.user === user && message.room === room,
+      );
+      if (own.length > 0 && !rooms.disturbed.has(room)) atRest(facts, rooms, own, findings);
+    }
+  }
 }
 
 const isActive = ({ message }: Request | Received) => message.data.active === true;
@@ -84,81 +90,53 @@ function cause(
     });
 }
 
-/** Whether a request is the first of its user in that room, so that it surely changes something. */
-function begins(requests: Request[], request: Request): boolean {
-  return (
-    isActive(request) &&
-    acked(request) &&
-    requests.every(
-      (each) =>
-        each === request ||
-        each.connection.user !== request.connection.user ||
-        each.message.room !== request.message.room ||
-        each.n > request.n,
-    )
-  );
-}
-
-function relayed(
-  facts: Facts,
-  rooms: Rooms,
-  requests: Request[],
-  begin: Request,
-  findings: Findings,
-): void {
-  const { connection, message, n } = begin;
-  const room = message.room ?? '';
-  const own = requests.filter(
-    (each) => each.connection.user === connection.user && each.message.room === room,
-  );
-  const end = own.find((each) => each.n > n);
+/**
+ * What a user's typing comes to rest at is known to the members. What is overtaken on the way may be left out, so
+ * only the plainest cases are sure: nothing but `true`, or `true` and at last `false`, from one connection.
+ */
+function atRest(facts: Facts, rooms: Rooms, own: Request[], findings: Findings): void {
+  const [first] = own;
+  const last = own.at(-1);
+  const before = own.slice(0, -1);
+  if (!first || !last || own.some((each) => each.connection !== first.connection || !acked(each)))
+    return;
+  if (!before.every(isActive) || ended(facts, first, last)) return;
   for (const stay of rooms.stays) {
-    if (
-      stay.room !== room ||
-      stay.connection.user === connection.user ||
-      stay.joined >= n ||
-      stay.leaving !== NEVER
-    )
+    if (stay.room !== first.message.room || stay.connection.user === first.connection.user)
       continue;
+    if (stay.joined >= first.n || stay.leaving !== NEVER) continue;
     const heard = stay.connection.received.filter(
-      (each) =>
-        each.n > n &&
-        each.message.type === 'typing' &&
-        each.message.room === room &&
-        each.message.data.user === connection.user,
+      ({ n, message }) =>
+        n > first.n &&
+        message.type === 'typing' &&
+        message.room === stay.room &&
+        message.data.user === first.connection.user,
     );
-    findings.saw('typing-relayed');
-    if (!heard.some(isActive)) {
-      miss(facts, stay, begin, 'typing-relayed', findings);
-      continue;
+    const begun = heard.findLastIndex(isActive);
+    if (isActive(last)) {
+      findings.saw('typing-relayed');
+      if (begun < 0) miss(facts, stay, first, 'typing-relayed', findings);
+    } else if (begun >= 0) {
+      findings.saw('typing-stop-relayed');
+      if (begun === heard.length - 1) miss(facts, stay, last, 'typing-stop-relayed', findings);
     }
-    if (
-      !end ||
-      isActive(end) ||
-      !acked(end) ||
-      end.connection !== connection ||
-      ended(facts, begin, end)
-    )
-      continue;
-    findings.saw('typing-stop-relayed');
-    if (heard.every(isActive)) miss(facts, stay, end, 'typing-stop-relayed', findings);
   }
 }
 
-/** Whether typing may have ended by itself, or by a chat or a leave, before it was said to end. */
-function ended(facts: Facts, begin: Request, end: Request): boolean {
-  if (end.doneAt - begin.at >= facts.announced.typing_ttl_ms) return true;
+/** Whether typing may have ended by itself, by a chat, by a leave or with its connection. */
+function ended(facts: Facts, first: Request, last: Request): boolean {
+  const { user } = first.connection;
+  if (!isActive(last) && last.doneAt - first.at >= facts.announced.typing_ttl_ms) return true;
   return facts
-    .of(begin.connection.user)
+    .of(user)
     .some(
-      (each) =>
-        each.over < end.done ||
-        each.requests.some(
+      ({ over, requests }) =>
+        over !== NEVER ||
+        requests.some(
           ({ message, n }) =>
-            message.room === begin.message.room &&
-            (message.type === 'chat' || message.type === 'leave') &&
-            n > begin.n &&
-            n < end.done,
+            message.room === first.message.room &&
+            (message.type === 'chat' || message.type === 'binary' || message.type === 'leave') &&
+            n > first.n,
         ),
     );
 }

@@ -435,6 +435,14 @@ export class Server {
       const twisted = this.fault('copy differs')
         ? { ...message, timestamp: '2001-01-01T00:00:00.000Z' }
         : message;
+      // A hint that is overtaken before it was sent need not be sent.
+      if (this.style.coalescing && event.type === 'typing')
+        peer.inbox = peer.inbox.filter(
+          (each) =>
+            each.room !== name ||
+            each.message.type !== 'typing' ||
+            each.message.from !== event.from,
+        );
       if (!this.style.fanOut || !peer.rooms.has(name)) this.#send(peer, twisted);
       else if (this.fault('deliveries swap'))
         peer.inbox.unshift({ room: name, rev: room.rev, message: twisted });
