@@ -31,10 +31,8 @@ const told = (outcome: Outcome) => {
   );
 };
 const first = await judgeAll(selected, checks, Number(values.jobs), told);
-// Where the machine was too busy to tell, a mutant is judged again, alone.
-const undecided = first.filter(
-  ({ killed, verdicts }) => !killed && Object.values(verdicts).includes('inconclusive'),
-);
+// A busy machine can hide a fault of timing: what survived is judged again, with nothing else under way.
+const undecided = first.filter(({ killed }) => !killed);
 const again = await judgeAll(
   undecided.map(({ mutant }) => mutant),
   checks,
