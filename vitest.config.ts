@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 // Sources are run as they stand: the `source` condition maps `#…` imports to the .ts files.
 const conditions = ['source', 'node', 'import', 'module', 'default'];
@@ -10,6 +10,10 @@ export default defineConfig({
     include: [
       '{schemas,reference-server,reference-client,conformance,scripts,test,bench}/**/*.test.ts',
     ],
+    // Minutes of conversations: npm run test:state.
+    exclude: process.env['PARLOR_TEST_STATE']
+      ? configDefaults.exclude
+      : [...configDefaults.exclude, 'conformance/mutants/state.test.ts'],
     pool: 'forks',
     isolate: false,
     testTimeout: 60_000,
