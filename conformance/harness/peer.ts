@@ -191,20 +191,13 @@ export class Peer extends Connection {
   /** After a round trip on this connection nothing unconsumed has come, but for the types of `except`. */
   async hearsNothing({ except = [] }: { except?: readonly string[] } = {}): Promise<void> {
     await this.staysOpen();
-    const heard = this.inbox
-      .pending()
-      .filter((message) => !except.includes(message.type) && !this.#isForeign(message));
+    const heard = this.inbox.pending().filter(({ type }) => !except.includes(type));
     const [first] = heard;
     if (!first) return;
     throw new Violation({
       expected: `${this.label} receives nothing${except.length > 0 ? ` but ${except.join(', ')}` : ''}`,
       actual: `${this.label} received ${heard.slice(0, 8).map(describe).join('; ')}: ${JSON.stringify(first).slice(0, 500)}`,
     });
-  }
-
-  // A broadcast of another check's user, which reaches everybody who is connected.
-  #isForeign({ type, from }: Message): boolean {
-    return type === 'broadcast' && !String(from).endsWith(this.host.room(''));
   }
 
   /**
