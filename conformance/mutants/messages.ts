@@ -363,11 +363,9 @@ export const messages: readonly Mutant[] = [
     'messages-client-user-ignored',
     'client-user-believed',
     "The client's data is spread into the typing event.",
-    ({ typing }) => {
+    ({ typing, gates }) => {
       let claimed: unknown;
       return {
-        gates: {},
-        messages: {},
         typing: {
           event(core, room, user, active, at) {
             const event = typing.event(core, room, user, active, at);
@@ -377,16 +375,10 @@ export const messages: readonly Mutant[] = [
             };
           },
         },
-        logs: {
-          message(core, connection, incoming) {
+        gates: {
+          json(core, connection, incoming) {
             claimed = /"user":"([^"]*)"/.exec(incoming.bytes.toString())?.[1];
-            return {
-              event: 'message_received',
-              connection_id: connection.id,
-              user: connection.grant.user,
-              message_length: incoming.bytes.length,
-              timestamp: new Date(core.now().wall).toISOString(),
-            };
+            return gates.json(core, connection, incoming);
           },
         },
       };
