@@ -24,7 +24,7 @@ export class Users {
   readonly #lease: Lease;
   readonly #feeds: ReadonlyMap<string, Feed>;
   readonly #seats = new Map<string, string>();
-  /** The connections of this instance by user. */
+  /** How many connections each user has here, or is about to have. */
   readonly #counts = new Map<string, number>();
   /** Connections that are gone, and that Redis may still count. */
   readonly #doubts = new Map<string, string>();
@@ -49,26 +49,26 @@ export class Users {
   }
 
   async enter({ user, connection }: Who, limit: number): Promise<boolean> {
-    const { served } = this.#ground.link;
+    const { link, keys } = this.#ground;
     const lease = this.#lease.id;
+    // Counted from now on, so that nobody takes the user off the list in the meantime.
+    this.#count(user);
     try {
-      await served.call('SADD', this.#ground.keys.usersOf(lease), user);
-      const entered = await served.run(
-        'seat',
-        [this.#ground.keys.seats(user)],
-        [connection, lease, limit],
-      );
+      await link.served.call('SADD', keys.usersOf(lease), user);
+      const entered = await link.served.run('seat', [keys.seats(user)], [connection, lease, limit]);
       if (lease !== this.#lease.id) throw new BackendUnavailable('The lease has ended meanwhile.');
-      if (entered === 1) this.#count(user, connection);
+      if (entered === 1) this.#seats.set(connection, user);
+      else this.#uncount(user);
       return entered === 1;
     } catch (error) {
       this.#doubts.set(connection, user);
+      this.#uncount(user);
       throw error;
     }
   }
 
   async exit({ user, connection }: Who): Promise<void> {
-    this.#uncount(user, connection);
+    if (this.#seats.delete(connection)) this.#uncount(user);
     try {
       await this.#ground.link.served.call('HDEL', this.#ground.keys.seats(user), connection);
     } catch (error) {
@@ -157,24 +157,20 @@ export class Users {
     else listener.revoked(letter.s);
   }
 
-  #count(user: string, connection: string): void {
-    if (this.#seats.has(connection)) return;
-    this.#seats.set(connection, user);
+  #count(user: string): void {
     this.#counts.set(user, (this.#counts.get(user) ?? 0) + 1);
   }
 
-  #uncount(user: string, connection: string): void {
-    if (!this.#seats.delete(connection)) return;
+  #uncount(user: string): void {
     const left = (this.#counts.get(user) ?? 1) - 1;
     if (left > 0) {
       this.#counts.set(user, left);
       return;
     }
     this.#counts.delete(user);
-    this.#ground.link.upkeep
-      .call('SREM', this.#ground.keys.usersOf(this.#lease.id), user)
-      .catch(() => {
-        // A user too many in the list costs a look when the lease has ended.
-      });
+    const { link, keys } = this.#ground;
+    link.upkeep.call('SREM', keys.usersOf(this.#lease.id), user).catch(() => {
+      // A user too many on the list costs a look when the lease has ended.
+    });
   }
 }

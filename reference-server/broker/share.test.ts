@@ -1,0 +1,94 @@
+import { afterEach, expect, it, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { type RedisServer, startRedis } from '../fixtures/redis-server.js';
+import { type Served, serve } from '../serve.js';
+
+let redis: RedisServer | null = null;
+const served: Served[] = [];
+const sockets: WebSocket[] = [];
+
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.terminate();
+  await Promise.all(served.splice(0).map(({ server }) => server.stop()));
+  await redis?.stop();
+  redis = null;
+});
+
+async function start(url: string, instance: string): Promise<Served> {
+  const one = await serve({
+    PORT: '0',
+    PARLOR_LOG: 'off',
+    PARLOR_REDIS_URL: url,
+    PARLOR_INSTANCE: instance,
+    PARLOR_PRESENCE_TTL_MS: '5000',
+    PARLOR_SESSIONS: 'a-session=ann',
+    PARLOR_ALLOWED_ORIGINS: 'https://app.test',
+  });
+  served.push(one);
+  return one;
+}
+
+interface Peer {
+  readonly inbox: { type: string; data: Record<string, unknown>; [member: string]: unknown }[];
+  readonly closed: { code: number; reason: string }[];
+  send(message: object): void;
+}
+
+function connect({ url, token }: Served, headers: Record<string, string> = {}): Peer {
+  const query = headers['cookie'] === undefined ? `?token=${token}` : '';
+  const socket = new WebSocket(`${url}${query}`, 'parlor.v1', { headers });
+  sockets.push(socket);
+  const peer = { inbox: [], closed: [] } as unknown as Peer;
+  socket.on('message', (data) => peer.inbox.push(JSON.parse(String(data))));
+  socket.on('close', (code, reason) => peer.closed.push({ code, reason: String(reason) }));
+  return { ...peer, send: (message) => socket.send(JSON.stringify(message)) };
+}
+
+const eventually = (look: () => void | Promise<void>) =>
+  vi.waitFor(look, { timeout: 20_000, interval: 20 });
+const types = ({ inbox }: Peer) => inbox.map(({ type }) => type);
+const health = async ({ url }: Served) =>
+  (await fetch(new URL('/health/websocket', url.replace(/^ws/, 'http')))).status;
+
+it('two servers over one Redis are one server', async () => {
+  redis = await startRedis();
+  const [a, b] = [await start(redis.url, 'a'), await start(redis.url, 'b')];
+  const [ann, too] = [connect(a), connect(b)];
+  await eventually(() => expect([types(ann), types(too)]).toEqual([['welcome'], ['welcome']]));
+  expect(ann.inbox[0]?.data).toMatchObject({ instance: 'a', presence_ttl_ms: 5_000 });
+  expect(too.inbox[0]?.data).toMatchObject({ instance: 'b', presence_ttl_ms: 5_000 });
+  for (const peer of [ann, too]) peer.send({ type: 'join', id: 'j', room: 'lounge' });
+  await eventually(() => expect([types(ann).length, types(too).length]).toEqual([2, 2]));
+  ann.send({ type: 'chat', id: 'c', room: 'lounge', data: { text: 'hello' } });
+  await eventually(() => expect(types(too)).toEqual(['welcome', 'ack', 'chat']));
+  expect(too.inbox[2]).toMatchObject({ seq: 1, data: { text: 'hello' } });
+});
+
+it('a session that is revoked on one server ends on the other', async () => {
+  redis = await startRedis();
+  const [a, b] = [await start(redis.url, 'a'), await start(redis.url, 'b')];
+  const cookie = { cookie: 'session_token=a-session', origin: 'https://app.test' };
+  const ann = connect(b, cookie);
+  await eventually(() => expect(types(ann)).toEqual(['welcome']));
+  expect(await a.server.revokeSession('a-session')).toBe(true);
+  await eventually(() => expect(ann.closed).toEqual([{ code: 4003, reason: 'session_revoked' }]));
+  const again = connect(b, cookie);
+  await eventually(() => expect(again.closed).toEqual([{ code: 4003, reason: 'session_revoked' }]));
+});
+
+it('a server without its Redis says so, and serves when it is there', {
+  timeout: 60_000,
+}, async () => {
+  redis = await startRedis();
+  await redis.kill();
+  const a = await start(redis.url, 'a');
+  expect(await health(a)).toBe(503);
+  const early = connect(a);
+  await eventually(() =>
+    expect(early.closed).toEqual([{ code: 4103, reason: 'backend_unavailable' }]),
+  );
+  await redis.start();
+  await eventually(async () => expect(await health(a)).toBe(200));
+  const ann = connect(a);
+  await eventually(() => expect(types(ann)).toEqual(['welcome']));
+});
