@@ -1,9 +1,9 @@
 import { SignJWT } from 'jose';
 import { destination, pino } from 'pino';
-import { shareOverRedis } from './broker/share.js';
 import { type Environment, readEnvironment, type Settings } from './environment.js';
 import { loginHandler } from './login.js';
 import { logs } from './logs.js';
+import type { ServerOptions } from './options.js';
 import { createServer, type ParlorServer } from './server.js';
 
 /** A server that listens, as the environment asked for it. */
@@ -25,7 +25,7 @@ export async function serve(env: Environment): Promise<Served> {
   const settings = readEnvironment(env);
   const { options, host } = settings;
   const log = createLog(settings.log);
-  const shared = shareOverRedis(settings, log.options.log);
+  const shared = await share(settings, log.options.log);
   const sessions = shared?.sessions ?? options.sessions;
   const handlers = sessions
     ? [
@@ -52,6 +52,13 @@ export async function serve(env: Environment): Promise<Served> {
     url: `ws://${host.includes(':') ? `[${host}]` : host}:${port}${server.config.path}`,
     token: developmentSecret && (await developmentToken(developmentSecret, settings)),
   };
+}
+
+/** What instances share, where there are several; a single one does not load the client library. */
+async function share(settings: Settings, log: ServerOptions['log']) {
+  if (settings.redisUrl === null) return null;
+  const { shareOverRedis } = await import('./broker/share.js');
+  return shareOverRedis(settings, settings.redisUrl, log);
 }
 
 // A log that nobody reads must neither stop the server nor fill its memory: above this it loses lines.

@@ -6,19 +6,19 @@ import { overRedis } from './redis.js';
 import { RedisLink } from './redis-link.js';
 import { RedisSessions } from './redis-sessions.js';
 
-/** What instances share over Redis, where the settings name one: broker and sessions on one connection. */
+/** What instances share over Redis: broker and sessions on one connection. */
 export function shareOverRedis(
-  { redisUrl, presenceTtlMs, options }: Settings,
+  { presenceTtlMs, options }: Settings,
+  url: string,
   write: ((event: Readonly<Record<string, unknown>>) => void) | undefined,
-): { readonly broker: BrokerFactory; readonly sessions?: SessionStore } | null {
-  if (redisUrl === null) return null;
+): { readonly broker: BrokerFactory; readonly sessions?: SessionStore } {
   const log = write
     ? {
         log: (event: Readonly<Record<string, unknown>>) =>
           write({ ...event, timestamp: timestamp(Date.now()) }),
       }
     : {};
-  const link = new RedisLink({ url: redisUrl, ...log });
+  const link = new RedisLink({ url, ...log });
   return {
     broker: overRedis(link, { presenceTtlMs, ...log }),
     ...(options.sessions ? { sessions: new RedisSessions(link, options.sessions) } : {}),
