@@ -43,6 +43,9 @@ export interface Campaign {
   durationMs: number;
 }
 
+/** Conversations in a row without a single welcome that prove that there is nobody left to talk to. */
+const DESERTED = 30;
+
 /** How often a conversation is repeated in which something new was missing. */
 const CONFIRMATIONS = 2;
 
@@ -74,7 +77,9 @@ export async function campaign(
   };
   let left = bounds.count;
   let missing = false;
+  let deserted = 0;
   const goesOn = () => {
+    if (deserted >= DESERTED) return false;
     if (bounds.bail && result.findings.length > 0) return false;
     const spent = performance.now() - start;
     if (spent < bounds.timeMs) return true;
@@ -99,6 +104,8 @@ export async function campaign(
       const patient = !missing;
       const outcome = await run(script, patient ? scene : quick);
       if (outcome.inconclusive) result.inconclusive += 1;
+      const { connections } = outcome.judgement.facts;
+      deserted = connections.some((each) => each.received.length > 0) ? 0 : deserted + 1;
       result.coverage.add(outcome.judgement);
       if (take(script, outcome, patient)) continue;
       for (let tries = CONFIRMATIONS; tries > 0 && goesOn(); tries -= 1)
