@@ -1,7 +1,6 @@
-import { buildBinary, isObject, type Message } from '#conformance/harness/message.js';
-import { messages as registry } from '#schemas/registry.js';
-import { validateClient, validateEnvelope } from '#schemas/validate.js';
+import { buildBinary, type Message } from '#conformance/harness/message.js';
 import type { Announced } from '../trace.js';
+import { read } from './reading.js';
 
 /** How a right server may differ from another right one. */
 export interface Style {
@@ -98,20 +97,9 @@ export class Server {
 
   /** Carries out one message. */
   take(peer: Peer, raw: string | Buffer, now: number): void {
-    const { value, payload } = readAny(raw);
-    const flaw =
-      value === undefined ? { code: 'invalid_json' } : this.#flaw(value, payload !== undefined);
-    const request = this.#identify(value);
-    if (flaw) {
-      const { code, ...more } = flaw;
-      this.#error(peer, request, code, more);
-      return;
-    }
-    this.#request(
-      peer,
-      { ...(value as Message), data: (value as Message).data ?? {}, ...(payload && { payload }) },
-      now,
-    );
+    const { request, flaw } = read(raw, this.announced);
+    if (flaw) this.#error(peer, request, flaw.code, flaw.more);
+    else this.#request(peer, request, now);
   }
 
   /** Hands the next item of a room to a peer. */
@@ -171,36 +159,6 @@ export class Server {
     else if (request.type === 'broadcast') return this.#broadcast(peer, request);
     else return this.#chat(peer, request);
     return undefined;
-  }
-
-  /** What an error refers to. */
-  #identify(value: unknown): Message | undefined {
-    const { id, room, type } = (isObject(value) ? value : {}) as Partial<Message>;
-    const fits = (member: string, each: unknown) =>
-      each !== undefined && validateEnvelope({ type: 'ping', [member]: each }) === null;
-    return {
-      type: String(type),
-      data: {},
-      ...(fits('id', id) && { id: id as string }),
-      ...(fits('room', room) && { room: room as string }),
-    };
-  }
-
-  #flaw(value: unknown, binary: boolean): (Message['data'] & { code: string }) | undefined {
-    if (validateEnvelope(value)) return { code: 'invalid_envelope' };
-    const message = value as Message;
-    const row = registry.find((each) => each.type === message.type && each.direction === 'client');
-    if (!row) return { code: 'unknown_type' };
-    const features = this.announced.features;
-    if (!row.profiles.some((each) => each === 'core' || features.includes(each)))
-      return { code: 'unsupported' };
-    if (binary !== (row.frame === 'binary')) return { code: 'invalid_envelope' };
-    const fault = validateClient(message.type, message);
-    if (fault) return { code: 'invalid_payload', path: fault.path };
-    const limit = this.announced.limits.max_text_bytes;
-    return Buffer.byteLength(String(message.data?.text ?? '')) > limit
-      ? { code: 'invalid_payload', path: '/data/text', limit }
-      : undefined;
   }
 
   #admit(peer: Peer, type: string, now: number): boolean {
@@ -503,19 +461,5 @@ export class Server {
 
   #stamp(): string {
     return '2026-01-01T00:00:00.000Z';
-  }
-}
-
-/** The JSON of a text, or of a binary message's header; undefined when it is none. */
-function readAny(raw: string | Buffer): { value: unknown; payload?: Buffer } {
-  const end = typeof raw === 'string' ? 0 : 3 + raw.readUInt16BE(1);
-  const text = typeof raw === 'string' ? raw : raw.toString('utf8', 3, end);
-  try {
-    return {
-      value: JSON.parse(text),
-      ...(typeof raw !== 'string' && { payload: raw.subarray(end) }),
-    };
-  } catch {
-    return { value: undefined };
   }
 }
