@@ -173,8 +173,7 @@ async function observe(t: Stage): Promise<Outage> {
   await t.control('broker.start');
   const until = performance.now() + BOUND_MS;
 
-  const unserved: string[] = [];
-  for (const peer of askers) unserved.push(await served(t, peer, peers, until));
+  const unserved = await Promise.all(askers.map((peer) => served(t, peer, peers, until)));
   const all = [
     ...(await Promise.all(talk.map((each) => each.stop()))).flat(),
     ...(await Promise.all(asked)),

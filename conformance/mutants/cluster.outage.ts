@@ -24,26 +24,24 @@ function whileLost({ broker, hub, instance }: Seat, first: () => Promise<never>)
   };
 }
 
-// The hub delivers what was said during an outage at once when it is over.
-const STALE_MS = 300;
-
 /** Does something else with the messages that were published while this instance was cut off. */
 function missing(
   { hub, instance, broker, listener }: Seat,
   instead: (item: Item, epoch: string) => void,
 ): Fault {
   const epochs = new Map<string, string>();
-  let state: 'fresh' | 'cut' | 'stale' = 'fresh';
+  const cut = { from: Number.POSITIVE_INFINITY, to: 0 };
   hub.events.on('loss', () => {
-    if (hub.lostTo(instance)) state = 'cut';
+    if (hub.lostTo(instance))
+      Object.assign(cut, { from: Date.now(), to: Number.POSITIVE_INFINITY });
   });
   hub.events.on('return', () => {
-    if (state !== 'cut' || hub.lostTo(instance)) return;
-    state = 'stale';
-    setTimeout(() => {
-      state = 'fresh';
-    }, STALE_MS);
+    if (!hub.lostTo(instance)) cut.to = Math.min(cut.to, Date.now());
   });
+  const missed = ({ message }: Item) => {
+    const said = Date.parse(message.timestamp);
+    return message.seq !== undefined && cut.from <= said && said < cut.to;
+  };
   return {
     broker: {
       join: async (room, who, since, at) => {
@@ -54,8 +52,7 @@ function missing(
     },
     listener: {
       item: (item) => {
-        if (state === 'stale' && item.message.seq !== undefined)
-          instead(item, epochs.get(item.room) ?? '');
+        if (missed(item)) instead(item, epochs.get(item.room) ?? '');
         else listener.item(item);
       },
     },
@@ -200,7 +197,7 @@ export const clusterOutage = [
     (seat) =>
       missing(seat, (item, epoch) => {
         const seq = item.message.seq ?? 0;
-        setTimeout(() => seat.listener.item(gap(item, epoch, seq, seq)), 3 * STALE_MS);
+        setTimeout(() => seat.listener.item(gap(item, epoch, seq, seq)), 900);
       }),
   ),
 
