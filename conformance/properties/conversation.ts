@@ -45,6 +45,8 @@ export class Conversation {
   readonly rooms: string[];
   readonly lives: Live[] = [];
   readonly trace: Trace;
+  /** The members that anybody was told last, by room. */
+  readonly lists = new Map<string, string[]>();
   /** The last message of the messages bucket that each user sent with an id. */
   readonly lastSent = new Map<string, Message>();
   /** Bytes of messages sent so far serve as tags and ids: counted, never reused. */
@@ -108,6 +110,8 @@ export class Conversation {
       message: (message) => {
         this.record({ kind: 'receive', connection, message });
         live.note(message);
+        if (message.room !== undefined && Array.isArray(message.data.members))
+          this.lists.set(message.room, message.data.members);
         this.#remember(participant, live, message);
         this.#progress();
       },

@@ -122,9 +122,7 @@ async function progress(talk: Conversation, eager: boolean): Promise<Expiry | un
 /** Whether a list names a user who has no connection left. */
 function haunted(talk: Conversation): boolean {
   const present = new Set(talk.writable.map((each) => each.user));
-  return talk.writable.some((live) =>
-    [...live.lists.values()].some((list) =>
-      list.some((user) => user.endsWith(`.${talk.namespace}`) && !present.has(user)),
-    ),
+  return [...talk.lists.values()].some((list) =>
+    list.some((user) => user.endsWith(`.${talk.namespace}`) && !present.has(user)),
   );
 }

@@ -1,4 +1,4 @@
-import { buildBinary, isObject, type Message } from '#conformance/harness/message.js';
+import { buildBinary, type Message } from '#conformance/harness/message.js';
 import type { Line } from './network.js';
 import type { Faulty } from './trace.js';
 
@@ -28,8 +28,6 @@ export class Live {
   readonly spoke = new Set<string>();
   /** Texts of the chats that came in. */
   readonly heard = new Set<string>();
-  /** The members that it was last told, by room. */
-  readonly lists = new Map<string, string[]>();
   readonly pending: Pending[] = [];
   /** Messages for the time after the opening handshake. */
   readonly later: (() => void)[] = [];
@@ -73,7 +71,6 @@ export class Live {
       if (type !== 'ack' || !request || room === undefined) return;
       if (request.type === 'join') this.rooms.add(room);
       if (request.type === 'leave') this.rooms.delete(room);
-      if (isObject(data) && Array.isArray(data.members)) this.lists.set(room, data.members);
     }
   }
 
