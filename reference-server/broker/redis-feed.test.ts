@@ -121,6 +121,20 @@ describe('a feed', () => {
     expect(room.fetches).toBe(0);
   });
 
+  it('loses no hint to a fetch that is under way', async () => {
+    const room = await opened();
+    const synced = room.feed.sync();
+    room.feed.receive(room.say('r', 'hint'));
+    await synced;
+    room.feed.receive(room.say('c', 'next'));
+    expect(room.told).toEqual(['hint', 'next']);
+    room.say('c', 'lost');
+    room.feed.receive(room.say('r', 'hint behind a hole'));
+    room.feed.receive(room.say('c', 'heard'));
+    await room.feed.sync();
+    expect(room.told.slice(2)).toEqual(['lost', 'hint behind a hole', 'heard']);
+  });
+
   it('tells of a gap before what follows, where the log no longer reaches back', async () => {
     const room = await opened();
     for (let i = 2; i <= 6; i += 1) room.say('c', `${i}`);
@@ -167,9 +181,9 @@ describe('a feed', () => {
     const room = await opened();
     const old = [room.say('c', 'old'), room.say('c', 'older')];
     room.lose('e2');
-    const synced = room.feed.sync();
+    await room.feed.sync();
     for (const entry of old) room.feed.receive(entry);
-    await synced;
+    await room.feed.sync();
     expect(room.told).toEqual(['gap 1- e2', 'unsure epoch']);
     room.feed.receive(room.say('c', 'new'));
     expect(room.told.slice(2)).toEqual(['new']);

@@ -63,13 +63,14 @@ export class Feed {
   /** Something came over the channel. */
   receive(entry: Entry): void {
     const at = this.#position;
-    if (!at || this.#syncing) {
-      if (this.#buffer.length < MOST_BUFFERED) this.#buffer.push(entry);
+    if (at && entry.epoch === at.epoch && entry.rev <= at.rev) return;
+    // Also while the feed is brought up to date: what is fetched then leaves out what was said already.
+    if (at && follows(entry, at)) {
+      this.#say(entry, entry);
       return;
     }
-    if (entry.epoch === at.epoch && entry.rev <= at.rev) return;
-    if (follows(entry, at)) {
-      this.#say(entry, entry);
+    if (!at || this.#syncing) {
+      if (this.#buffer.length < MOST_BUFFERED) this.#buffer.push(entry);
       return;
     }
     this.#buffer.push(entry);
@@ -129,17 +130,24 @@ export class Feed {
     const partial = said.length === PAGE && last !== undefined && last.number < end.seq;
     const until = partial ? last.rev : end.rev;
     const entries = [
-      ...said.map((it) => ({ ...it, kind: 'c' })),
-      ...moved.map((it) => ({ ...it, kind: 'm' })),
+      ...said.map((it) => ({ ...it, kind: 'c', seq: it.number, moves: 0 })),
+      ...moved.map((it) => ({ ...it, kind: 'm', seq: 0, moves: it.number })),
+      // Hints are in no log: those that came behind the hole are all there is of them.
+      ...this.#buffer.filter(({ kind, epoch }) => kind === 'r' && epoch === end.epoch),
     ]
       .filter(({ rev }) => rev <= until)
       .sort((a, b) => a.rev - b.rev);
-    for (const { kind, number, rev, body } of entries) {
+    for (const { kind, rev, seq, moves, body } of entries) {
       const at: Position = this.#position;
       if (rev <= at.rev) continue;
-      if (kind === 'c' && number > at.seq + 1) this.#lack(at.seq + 1, number - 1, rev - 1);
-      if (kind === 'm' && number > at.moves + 1) this.#audience.unsure('moves');
-      const after = kind === 'c' ? { ...at, rev, seq: number } : { ...at, rev, moves: number };
+      if (kind === 'c' && seq > at.seq + 1) this.#lack(at.seq + 1, seq - 1, rev - 1);
+      if (kind === 'm' && moves > at.moves + 1) this.#audience.unsure('moves');
+      const after = {
+        ...at,
+        rev,
+        ...(kind === 'c' ? { seq } : {}),
+        ...(kind === 'm' ? { moves } : {}),
+      };
       this.#say({ kind, body, seq: after.seq }, after);
     }
     if (partial) return false;
