@@ -15,6 +15,7 @@ Starts a redis-server on a free port and two reference servers behind it, and ru
 
   --delay <from>-<to>  milliseconds that everything takes between a server and Redis
   --runs <n>           so many runs in a row; ends with the first that is not green
+  --loss <kind>        how the broker is stopped: kill (it loses its data) or stall
   --only <prefix>      rules to run
   --faults             in place of the suite: lose Redis ten times under 200 messages a second
   --by-url             have parlor test judge the servers by their addresses, with control commands
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     delay: { type: 'string' },
     runs: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
+    loss: { type: 'string', default: 'kill' },
     faults: { type: 'boolean', default: false },
     'by-url': { type: 'boolean', default: false },
     command: { type: 'string', default: 'node dist/reference-server/main.js' },
@@ -65,7 +67,10 @@ function screen(): Reporter {
 }
 
 async function suite(delay: Delay): Promise<number> {
-  const cluster = await createCluster(values.command, { delay });
+  const cluster = await createCluster(values.command, {
+    delay,
+    loss: values.loss === 'stall' ? 'stall' : 'kill',
+  });
   try {
     if (values['by-url'])
       return await testByUrl(cluster, values.only === '' ? [] : ['--only', values.only]);

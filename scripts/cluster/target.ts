@@ -27,6 +27,8 @@ export interface ClusterOptions {
   /** How long each piece of data takes between an instance and the broker, in milliseconds. */
   readonly delay?: Delay;
   readonly env?: Overrides;
+  /** What `broker.stop` does to Redis: kill it, so that it loses its data, or stop it where it stands. */
+  readonly loss?: 'kill' | 'stall';
 }
 
 // From an instance's death to the `leave` of its users: short, for tests, and long enough for a busy machine.
@@ -43,7 +45,7 @@ const FAR: Overrides = {
 /** Starts a Redis, and describes a target over it; `command` starts one instance. */
 export async function createCluster(
   command: string,
-  { instances = 2, delay = [0, 0], env = {} }: ClusterOptions = {},
+  { instances = 2, delay = [0, 0], env = {}, loss = 'kill' }: ClusterOptions = {},
 ): Promise<TestCluster> {
   const redis = await startRedis();
   const proxies = startProxies();
@@ -81,11 +83,13 @@ export async function createCluster(
         'broker.stop': async (input) => {
           const proxy = proxyOf(input);
           if (proxy) await proxy.refuse();
+          else if (loss === 'stall') redis.pause();
           else await redis.kill();
         },
         'broker.start': async (input) => {
           const proxy = proxyOf(input);
           if (proxy) await proxy.heal();
+          else if (loss === 'stall') redis.resume();
           else await redis.start();
         },
         'session.revoke': revoke,
