@@ -77,8 +77,7 @@ export class Live {
   /** Takes note of what goes out. */
   expect(message: Message, faulty: Faulty | undefined): void {
     const { id, type, room } = message;
-    if (room !== undefined && !faulty && ['chat', 'binary', 'typing'].includes(type))
-      this.spoke.add(room);
+    if (room !== undefined && !faulty && ['chat', 'binary'].includes(type)) this.spoke.add(room);
     if (id !== undefined || type === 'ping' || faulty)
       this.pending.push({
         id,

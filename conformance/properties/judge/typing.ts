@@ -126,6 +126,8 @@ function atRest(facts: Facts, rooms: Rooms, own: Request[], findings: Findings):
 /** Whether typing may have ended by itself, by a chat, by a leave or with its connection. */
 function ended(facts: Facts, first: Request, last: Request): boolean {
   const { user } = first.connection;
+  // After `false` nothing more can end; `true` may be overtaken by whatever ends it.
+  const until = isActive(last) ? NEVER : last.done;
   if (!isActive(last) && last.doneAt - first.at >= facts.announced.typing_ttl_ms) return true;
   return facts
     .of(user)
@@ -136,7 +138,8 @@ function ended(facts: Facts, first: Request, last: Request): boolean {
           ({ message, n }) =>
             message.room === first.message.room &&
             (message.type === 'chat' || message.type === 'binary' || message.type === 'leave') &&
-            n > first.n,
+            n > first.n &&
+            n < until,
         ),
     );
 }
