@@ -88,6 +88,12 @@ export const flags = {
   ),
   'token-secret': one(TOKENS, '<secret>', 'shared secret, for HS256', text),
   'token-key': one(TOKENS, '<file>', 'PEM file with the private key, for the others', text),
+  'token-command': one(
+    TOKENS,
+    '<command>',
+    'command that mints: claims as JSON on stdin, the token on stdout',
+    text,
+  ),
   'token-issuer': one(TOKENS, '<text>', '`iss` of every token', text),
   'token-audience': one(TOKENS, '<text>', '`aud` of every token', text),
   'token-leeway': one(TOKENS, '<time>', 'tolerance of the server for expiry, such as 5s', duration),

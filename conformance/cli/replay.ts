@@ -12,6 +12,7 @@ const KEPT: readonly FlagName[] = [
   'config',
   'token-algorithm',
   'token-key',
+  'token-command',
   'token-issuer',
   'token-audience',
   'token-key-id',

@@ -1,8 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runControl } from '#conformance/harness/control.js';
 import { type FlagName, flags, fromEnvironment, put, type Settings } from './flags.js';
 import { gather } from './settings.js';
 import { secretsOf, targetOf } from './target.js';
@@ -62,9 +63,45 @@ describe('flags, variables and config', () => {
     expect(() => said({ url, start: 'x' })).toThrow('a URL and a start command');
   });
 
+  it('let nearer credentials replace those of another kind', () => {
+    config({ url, token: { command: './mint', issuer: 'me' } });
+    expect(targetOf(said({ 'token-secret': 's' }), cwd).token).toEqual({
+      algorithm: 'HS256',
+      secret: 's',
+      issuer: 'me',
+    });
+    expect(
+      targetOf(said({ 'token-command': 'x' }, { PARLOR_TEST_TOKEN_SECRET: 's' }), cwd).token,
+    ).toEqual({ command: { line: 'x', cwd }, issuer: 'me' });
+  });
+
+  it('run the commands of a config in its folder, those of flags where the runner stands', async () => {
+    const folder = realpathSync(mkdtempSync(join(cwd, 'deep-')));
+    const file = join(folder, 'parlor.config.json');
+    const content = {
+      token: { command: './mint' },
+      control: { 'logs.read': `node -p 'JSON.stringify(process.cwd())'` },
+    };
+    writeFileSync(file, JSON.stringify({ start: './server', ...content }));
+    const ofConfig = targetOf(said({ config: file }), cwd);
+    expect(ofConfig.startOptions).toEqual({ cwd: folder });
+    expect(ofConfig.token?.command).toEqual({ line: './mint', cwd: folder });
+    expect(await runControl(ofConfig.control ?? {}, 'logs.read', {})).toBe(folder);
+    const ofFlags = targetOf(said({ config: file, start: 'x', 'token-command': 'y' }), cwd);
+    expect(ofFlags.startOptions).toEqual({ cwd });
+    expect(ofFlags.token?.command).toEqual({ line: 'y', cwd });
+  });
+
   it('find a config with comments under its other name', () => {
     writeFileSync(join(cwd, 'parlor.config.jsonc'), `{ "url": "${url}" /* here */ }`);
     expect(said().url).toEqual([url]);
+  });
+
+  it('run the commands of a config where it stands', () => {
+    config({ start: './server', control: { 'session.revoke': './revoke' } });
+    const control = { 'session.revoke': { command: './revoke', cwd } };
+    expect(said().control).toEqual(control);
+    expect(said({ start: 'another' }).control).toEqual(control);
   });
 
   it('separate lists in variables by commas', () => {
@@ -107,7 +144,7 @@ describe('flags, variables and config', () => {
       report: [{ kind: 'json', path: join(cwd, 'a/b.json') }],
     });
     for (const name of Object.keys(said()))
-      expect(Object.keys(flags).concat('folder')).toContain(name);
+      expect(Object.keys(flags).concat('folders')).toContain(name);
   });
 });
 
@@ -116,6 +153,7 @@ describe('targetOf', () => {
     [{}, 'there is nothing to test'],
     [{ url }, 'the runner mints its own tokens'],
     [{ url, 'token-secret': 's', 'token-key': 'k' }, 'a secret and a key'],
+    [{ url, 'token-secret': 's', 'token-command': 'c' }, 'a secret and a command; give one'],
     [{ url, 'token-key': 'none.pem' }, /^the key .*none\.pem cannot be read: ENOENT/],
   ])('refuses %j', (given, message) => {
     expect(() => targetOf(said(given), cwd)).toThrow(message);

@@ -1,16 +1,17 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import type { ControlCommand } from '#conformance/harness/control.js';
 import { UsageError } from '#conformance/harness/verdict.js';
 import { type Config, configNames, loadConfig, loadKnownFailures } from '../config.js';
 import { type FlagName, put, type Settings, flags as table } from './flags.js';
 
 /** All that was said by flags, variables and config, the nearer before the farther. */
 export interface Said extends Settings {
-  control?: NonNullable<Config['control']>;
+  control?: Record<string, ControlCommand>;
   env?: NonNullable<Config['env']>;
   accepted?: NonNullable<Config['known_failures']>;
-  /** Where the start command runs. */
-  folder: string;
+  /** Where commands run that a config gives: its own folder. */
+  folders: { start?: string; 'token-command'?: string };
 }
 
 /**
@@ -21,8 +22,8 @@ export interface Said extends Settings {
 export function gather(flags: Settings, variables: Settings, cwd: string): Said {
   const file = configPath(flags.config ?? variables.config, cwd);
   const config = file === undefined ? {} : fromConfig(loadConfig(file), dirname(file));
-  let said: Said = { folder: cwd };
-  for (const layer of [config, variables, flags]) said = over(said, layer, cwd);
+  let said: Said = { folders: {} };
+  for (const layer of [config, variables, flags]) said = over(said, layer);
   if (said['known-failures'] !== undefined) {
     said.accepted = loadKnownFailures(resolve(cwd, said['known-failures']));
   }
@@ -34,21 +35,29 @@ function configPath(named: string | undefined, cwd: string): string | undefined 
   return configNames.map((name) => resolve(cwd, name)).find((file) => existsSync(file));
 }
 
-// A nearer target takes the place of a farther one, also of the other kind.
-function over(said: Said, layer: Partial<Said>, cwd: string): Said {
+const targets = ['url', 'start'] as const;
+const credentials = ['token-secret', 'token-key', 'token-command'] as const;
+
+// A nearer target takes the place of a farther one, also of the other kind; so do nearer credentials.
+function over(said: Said, layer: Partial<Said>): Said {
   if (layer.url && layer.start !== undefined) {
     throw new UsageError('the target has a URL and a start command; give one of them');
   }
-  const { url, start, ...rest } = said;
-  const kept = layer.url || layer.start !== undefined ? rest : said;
-  const folder = layer.folder ?? (layer.start === undefined ? said.folder : cwd);
-  return { ...kept, ...layer, folder };
+  const kept = { ...said };
+  for (const kinds of [targets, credentials])
+    if (kinds.some((name) => layer[name] !== undefined))
+      for (const name of kinds) delete kept[name];
+  const folders = { ...said.folders, ...layer.folders };
+  // What a flag or a variable says runs where the runner does.
+  for (const name of ['start', 'token-command'] as const)
+    if (layer[name] !== undefined && !layer.folders) delete folders[name];
+  return { ...kept, ...layer, folders };
 }
 
 // Paths in a config are meant from where it stands.
 function fromConfig(config: Config, folder: string): Partial<Said> {
   const { token = {}, settings = {}, session, control, env, known_failures } = config;
-  const said: Partial<Said> = { folder };
+  const said: Partial<Said> = { folders: { start: folder, 'token-command': folder } };
   const say = (name: FlagName, value: unknown) => {
     if (value === undefined) return;
     const texts = Array.isArray(value) ? value.map(String) : [String(value)];
@@ -76,10 +85,19 @@ function fromConfig(config: Config, folder: string): Partial<Said> {
   return {
     ...said,
     ...(reports === undefined ? {} : { report: reports }),
-    ...(control === undefined ? {} : { control }),
+    ...(control === undefined ? {} : { control: commandsIn(folder, control) }),
     ...(env === undefined ? {} : { env }),
     ...(known_failures === undefined ? {} : { accepted: known_failures }),
   };
+}
+
+function commandsIn(
+  folder: string,
+  control: NonNullable<Config['control']>,
+): Record<string, ControlCommand> {
+  return Object.fromEntries(
+    Object.entries(control).map(([name, command]) => [name, { command, cwd: folder }]),
+  );
 }
 
 function settingOf(name: FlagName): string {

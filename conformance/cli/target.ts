@@ -25,15 +25,15 @@ export function targetOf(said: Said, cwd: string): Target {
   const plain = said.plain ?? (isTransportAlone(said) && !token ? true : undefined);
   if (!token && !plain) {
     throw new UsageError(
-      'the runner mints its own tokens: say how the server verifies them with --token-secret or --token-key, or test the transport alone with --profile transport',
+      'the runner mints its own tokens: say how the server verifies them with --token-secret, --token-key or --token-command, or test the transport alone with --profile transport',
     );
   }
   return {
     ...(start === undefined
       ? { url: url ?? [] }
-      : { start, startOptions: present({ cwd: said.folder, path }) }),
+      : { start, startOptions: present({ cwd: said.folders.start ?? cwd, path }) }),
     ...present({ instances, env, token, sessions: session, origins: origin, plain, logs }),
-    ...(control && { control: present(control) }),
+    ...(control && { control }),
   };
 }
 
@@ -51,9 +51,15 @@ export function secretsOf({ token, sessions = [] }: Target): string[] {
 
 function givenToken(said: Said, cwd: string): TokenConfig | undefined {
   const { 'token-secret': secret, 'token-key': file, 'token-algorithm': algorithm } = said;
-  if (secret === undefined && file === undefined) return undefined;
-  if (secret !== undefined && file !== undefined) {
-    throw new UsageError('the tokens have a secret and a key; give one of them');
+  const given = { secret, key: file, command: said['token-command'] };
+  const names = Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : name));
+  if (names.length === 0) return undefined;
+  if (names.length > 1) {
+    throw new UsageError(`the tokens have a ${names.join(' and a ')}; give one of them`);
+  }
+  if (given.command !== undefined) {
+    const command = { line: given.command, cwd: said.folders['token-command'] ?? cwd };
+    return { command, ...present({ algorithm }), ...claims(said) };
   }
   const privateKey = file === undefined ? undefined : readKey(resolve(cwd, file));
   const fitting =

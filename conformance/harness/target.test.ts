@@ -125,6 +125,12 @@ describe('a control command', () => {
     await expect(runControl({ x: echo }, 'x', { a: 1 })).resolves.toEqual({ got: { a: 1 } });
   });
 
+  it('runs in the folder that was named with it', async () => {
+    const command = node('process.stdout.write(JSON.stringify(process.cwd()))');
+    await expect(runControl({ x: { command, cwd: '/' } }, 'x', {})).resolves.toBe('/');
+    await expect(runControl({ x: command }, 'x', {})).resolves.toBe(process.cwd());
+  });
+
   it.each([
     ['is missing', {}, NotExercised, "no control command 'x'"],
     [

@@ -110,7 +110,7 @@ async function started(target: Target, command: string | Launcher): Promise<Runn
   const sessions = target.sessions ?? SESSIONS;
   const minter = new Minter(token);
   const secrets: Overrides = {
-    PARLOR_TOKEN_ALGORITHM: token.algorithm,
+    PARLOR_TOKEN_ALGORITHM: minter.config.algorithm,
     PARLOR_TOKEN_SECRET: token.secret,
     PARLOR_TOKEN_PUBLIC_KEY: token.privateKey
       ? (minter.publicKey.export({ type: 'spki', format: 'pem' }) as string)

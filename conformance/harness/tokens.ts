@@ -8,7 +8,8 @@ import {
   randomBytes,
   sign,
 } from 'node:crypto';
-import { NotExercised, UsageError } from './verdict.js';
+import { Mint, type MintCommand } from './minting.js';
+import { NotExercised, TargetError, UsageError } from './verdict.js';
 
 /** The algorithms that a target may be configured with. */
 export const algorithms = ['HS256', 'RS256', 'ES256', 'EdDSA'] as const;
@@ -16,11 +17,14 @@ export type Algorithm = (typeof algorithms)[number];
 
 /** How the target verifies tokens, so that the runner can mint them. */
 export interface TokenConfig {
-  algorithm: Algorithm;
+  /** Read from a token of `command`, where that is given and this is not. */
+  algorithm?: Algorithm;
   /** Shared secret, for HS256. */
   secret?: string;
   /** PEM of the private key, for the other algorithms. */
   privateKey?: string;
+  /** In place of a secret or key: a command that mints. What needs a forged token is then not exercised. */
+  command?: MintCommand;
   issuer?: string;
   audience?: string;
   /** Tolerance of the target for `exp` and `nbf`, in milliseconds. */
@@ -42,54 +46,116 @@ const LIFETIME_S = 24 * 3600;
 
 /** Mints tokens that the target has to accept, and the parts from which forgeries are made. */
 export class Minter {
-  readonly config: TokenConfig;
-  readonly #key: KeyObject | string;
+  readonly config: TokenConfig & { algorithm: Algorithm };
+  readonly #key: KeyObject | string | Mint;
 
-  /** @throws UsageError when algorithm and key do not fit */
+  /**
+   * @throws UsageError when algorithm and key do not fit
+   * @throws TargetError when a command is to mint, and does not
+   */
   constructor(config: TokenConfig) {
-    this.config = config;
-    this.#key = readKey(config);
+    const { command, secret, privateKey } = config;
+    if (command === undefined) {
+      this.config = { ...config, algorithm: config.algorithm ?? 'HS256' };
+      this.#key = readKey(this.config);
+      return;
+    }
+    if (secret !== undefined || privateKey !== undefined)
+      throw new UsageError(
+        `token: a command mints, and a ${secret === undefined ? 'key' : 'secret'} is given as well`,
+      );
+    const mint = new Mint(command);
+    this.#key = mint;
+    const { claims } = partsOf('parlor-runner', config);
+    const alg = mint.try(claims);
+    const algorithm = algorithms.find((each) => each === alg);
+    if (!algorithm)
+      throw new TargetError(
+        `the token command signs with ${alg}; expected one of ${algorithms.join(', ')}`,
+      );
+    if (config.algorithm !== undefined && config.algorithm !== algorithm)
+      throw new UsageError(
+        `token: the algorithm is said to be ${config.algorithm}, the command signs with ${algorithm}`,
+      );
+    this.config = { ...config, algorithm };
   }
 
   /** The public half of an asymmetric key. @throws NotExercised with a shared secret */
   get publicKey(): KeyObject {
-    if (typeof this.#key === 'string')
+    const key = this.#held();
+    if (typeof key === 'string')
       throw new NotExercised('the target verifies tokens with a shared secret, not a public key');
-    return createPublicKey(this.#key);
+    return createPublicKey(key);
   }
 
   /** The private half of an asymmetric key. @throws NotExercised with a shared secret */
   get privateKey(): KeyObject {
-    if (typeof this.#key === 'string')
+    const key = this.#held();
+    if (typeof key === 'string')
       throw new NotExercised('the target verifies tokens with a shared secret, not a private key');
-    return this.#key;
+    return key;
   }
 
   /** The shared secret. @throws NotExercised with an asymmetric key */
   get secret(): string {
-    if (typeof this.#key !== 'string')
+    const key = this.#held();
+    if (typeof key !== 'string')
       throw new NotExercised('the target verifies tokens with a public key, not a shared secret');
-    return this.#key;
+    return key;
   }
 
   /** Header and claims of a valid token of a user, with the changes made. */
   parts(user: string, claims: Changes = {}, header: Changes = {}): TokenParts {
-    const { algorithm, issuer, audience, keyId } = this.config;
-    const now = Math.floor(Date.now() / 1000);
-    return {
-      header: merge({ alg: algorithm, typ: 'JWT', kid: keyId }, header),
-      claims: merge(
-        { sub: user, iat: now, exp: now + LIFETIME_S, iss: issuer, aud: audience },
-        claims,
-      ),
-    };
+    return partsOf(user, this.config, claims, header);
   }
 
   /** A token signed with the target's key and algorithm, whatever its header says. */
   mint(user: string, claims: Changes = {}, header: Changes = {}): string {
     const parts = this.parts(user, claims, header);
-    return assemble(parts, (input) => signWith(this.config.algorithm, this.#key, input));
+    const key = this.#key;
+    if (key instanceof Mint) return ownHeader(key, header).now(parts.claims, absentOf(claims));
+    return assemble(parts, (input) => signWith(this.config.algorithm, key, input));
   }
+
+  /** The same, without holding up everything else where a command mints. */
+  mintSoon(user: string, claims: Changes = {}, header: Changes = {}): string | Promise<string> {
+    if (!(this.#key instanceof Mint)) return this.mint(user, claims, header);
+    const parts = this.parts(user, claims, header);
+    return ownHeader(this.#key, header).soon(parts.claims, absentOf(claims));
+  }
+
+  #held(): KeyObject | string {
+    if (this.#key instanceof Mint)
+      throw new NotExercised('a command mints the tokens: the runner has no key to forge one with');
+    return this.#key;
+  }
+}
+
+// The claims that changes take away.
+function absentOf(changes: Changes): string[] {
+  return Object.keys(changes).filter((name) => changes[name] === undefined);
+}
+
+function ownHeader(mint: Mint, header: Changes): Mint {
+  if (Object.keys(header).length > 0)
+    throw new NotExercised('a command mints the tokens: their header cannot be changed');
+  return mint;
+}
+
+function partsOf(
+  user: string,
+  { algorithm, issuer, audience, keyId }: TokenConfig,
+  claims: Changes = {},
+  header: Changes = {},
+): TokenParts {
+  const now = Math.floor(Date.now() / 1000);
+  return {
+    header: merge({ alg: algorithm, typ: 'JWT', kid: keyId }, header),
+    claims: merge(
+      { sub: user, iat: now, exp: now + LIFETIME_S, iss: issuer, aud: audience },
+      claims,
+    ),
+  };
 }
 
 /** Builds a token: both parts as JSON, then what `signer` makes of `header.claims`. */
@@ -131,8 +197,11 @@ export function signWith(algorithm: string, key: KeyObject | string, input: stri
   throw new Error(`no signature is known for '${algorithm}'`);
 }
 
+/** A secret or key pair of an algorithm, for both sides. */
+export type FreshToken = TokenConfig & { algorithm: Algorithm; publicKey?: string };
+
 /** A fresh secret or key pair for an algorithm, as a started server gets it. */
-export function freshToken(algorithm: Algorithm): TokenConfig & { publicKey?: string } {
+export function freshToken(algorithm: Algorithm): FreshToken {
   if (algorithm === 'HS256') return { algorithm, secret: randomBytes(32).toString('hex') };
   const pair =
     algorithm === 'RS256'
@@ -147,7 +216,11 @@ export function freshToken(algorithm: Algorithm): TokenConfig & { publicKey?: st
   };
 }
 
-function readKey({ algorithm, secret, privateKey }: TokenConfig): KeyObject | string {
+function readKey({
+  algorithm,
+  secret,
+  privateKey,
+}: TokenConfig & { algorithm: Algorithm }): KeyObject | string {
   if (algorithm === 'HS256') {
     if (!secret) throw new UsageError('token: HS256 needs a secret, and none is given');
     return secret;
