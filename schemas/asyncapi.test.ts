@@ -1,15 +1,14 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { asyncapi } from './asyncapi.js';
 
-const require = createRequire(import.meta.url);
-const document = parse(
-  readFileSync(fileURLToPath(new URL('json/asyncapi.yaml', import.meta.url)), 'utf8'),
-);
+const root = fileURLToPath(new URL('..', import.meta.url));
+const file = `${root}schemas/json/asyncapi.yaml`;
+const document = parse(readFileSync(file, 'utf8'));
 type Node = Record<string, unknown>;
 
 describe('asyncapi.yaml', () => {
@@ -18,15 +17,21 @@ describe('asyncapi.yaml', () => {
     expect(document).toEqual(JSON.parse(JSON.stringify(asyncapi(examples))));
   });
 
-  it('fits the published schema of AsyncAPI 3.0', () => {
-    const ajv = new Ajv({
-      strict: false,
-      validateFormats: false,
-      meta: false,
-      validateSchema: false,
+  it('is read by the parser of AsyncAPI without an objection', () => {
+    // In a process of its own: the conditions of this one lead its libraries to the wrong files.
+    const output = execFileSync(
+      process.execPath,
+      ['--import', 'tsx', `${root}scripts/asyncapi.ts`, file],
+      { cwd: root, encoding: 'utf8' },
+    );
+    const { diagnostics, ...read } = JSON.parse(output) as { diagnostics: { code: string }[] };
+    // 3.0 is what tools read everywhere; the parser would like the latest.
+    expect(diagnostics.filter(({ code }) => code !== 'asyncapi-latest-version')).toEqual([]);
+    expect(read).toEqual({
+      version: '3.0.0',
+      messages: Object.keys(document.components.messages).length,
+      operations: Object.keys(document.operations).length,
     });
-    const validate = ajv.compile(require('@asyncapi/specs/schemas/3.0.0.json'));
-    expect(validate(document) || validate.errors).toBe(true);
   });
 
   it('has no reference that leads nowhere', () => {
