@@ -74,6 +74,7 @@ const reference: DefaultTheme.SidebarItem[] = [
         ['Conversations', 'reference/conversations'],
         ['Vectors', 'reference/vectors'],
         ['Kill matrix', 'reference/mutants'],
+        ['Interop', 'reference/interop'],
         ['Messages', 'reference/messages'],
       ),
       { text: 'By type', collapsed: false, items: messageEntries() },

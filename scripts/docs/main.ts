@@ -3,6 +3,7 @@ import { copyFileSync, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { catalog } from '#conformance/cli/catalog.js';
 import { conversationPage } from './conversations.js';
+import { interopPage } from './interop.js';
 import { deadLinks } from './links.js';
 import { messagePages } from './messages.js';
 import { mutantsPage } from './mutants.js';
@@ -20,6 +21,7 @@ const pages = [
   registriesPage(),
   rulesPage(rules),
   mutantsPage(root, rules),
+  interopPage(root),
   vectorsPage(root),
   { path: 'generated/contract.md', content: `${contractTable()}\n` },
 ];

@@ -1,72 +1,54 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { type Subject, subjects } from './subjects.js';
+import { countProfiles, type Report, type Row, words } from './table.js';
 
-/** A server that the project ships: how it is started, and whether it is right. */
-interface Subject {
-  name: string;
-  args: readonly string[];
-  right: boolean;
-}
-
-const subjects: readonly Subject[] = [
-  {
-    name: 'reference',
-    args: ['--logs', '--start', 'node dist/reference-server/main.js'],
-    right: true,
-  },
-  { name: 'fastapi', args: ['--start', 'examples/fastapi/start'], right: true },
-  { name: 'go', args: ['--start', 'examples/go/start'], right: true },
-  { name: 'tutorial', args: ['--start', 'examples/tutorial/start'], right: false },
-];
-
-// Each example is judged by the command line, as a stranger would; the table shows server by profile.
+// npm run interop [-- --only <server>]… [--write]: judges the right servers by the command line, as a stranger would;
+// --write judges the wrong one too, which takes minutes, and records the runs for the site.
 const { values } = parseArgs({
-  options: { only: { type: 'string', multiple: true }, markdown: { type: 'string' } },
+  options: { only: { type: 'string', multiple: true }, write: { type: 'boolean', default: false } },
 });
+const chosen = subjects.filter(
+  ({ name, right }) => values.only?.includes(name) ?? (right || values.write),
+);
+if (chosen.length === 0 || (values.write && values.only)) {
+  const names = subjects.map(({ name }) => name).join(', ');
+  console.error(`expected --write without --only, or --only with one of ${names}`);
+  process.exit(64);
+}
 const folder = mkdtempSync(join(tmpdir(), 'parlor-interop-'));
-const rows: string[] = [];
-let passed = 0;
-let failed = 0;
 
-for (const { name, args, right } of subjects) {
-  if (values.only && !values.only.includes(name)) continue;
-  if (name !== 'reference' && !existsSync(`examples/${name}/start`)) continue;
-  const report = join(folder, `${name}.json`);
-  const { status, stdout } = spawnSync(
-    'node',
-    ['bin/parlor.js', 'test', ...args, '--report', `json=${report}`],
-    { encoding: 'utf8' },
+function judge({ name, stack, args, right }: Subject): Row | null {
+  const file = join(folder, `${name}.json`);
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['bin/parlor.js', 'test', ...args, '--report', `json=${file}`],
+    { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 },
   );
-  const asExpected = status === (right ? 0 : 1);
-  if (asExpected) passed += 1;
-  else failed += 1;
-  if (!asExpected) console.log(stdout);
-  const { checks } = JSON.parse(readFileSync(report, 'utf8')) as {
-    checks: { profile: string; verdict: string }[];
-  };
-  const profiles = [...new Set(checks.map(({ profile }) => profile))];
-  for (const profile of profiles) {
-    const count = (verdict: string) =>
-      checks.filter((each) => each.profile === profile && each.verdict === verdict).length;
-    rows.push(
-      `| ${name} | ${profile} | ${count('pass')} | ${count('fail')} | ${count('warning')} | ${count('not_exercised')} |`,
-    );
+  const expected = status === (right ? 0 : 1);
+  const said = stdout.trim().split('\n').at(-1);
+  console.log(`${expected ? 'as expected' : 'UNEXPECTED '}  ${name}: exit ${status}, ${said}`);
+  if (!expected) {
+    console.log(`${stdout}${stderr}`);
+    return null;
   }
-  console.log(
-    `${asExpected ? 'as expected' : 'UNEXPECTED '}  ${name}: exit ${status}, ${stdout.trim().split('\n').at(-1)}`,
-  );
+  const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
+  const announced = report.target.features ?? [];
+  return { server: name, stack, right, announced, profiles: countProfiles(report) };
 }
 
-const table = [
-  '| server | profile | passed | failed | warnings | not exercised |',
-  '|---|---|---|---|---|---|',
-  ...rows,
-  '',
-].join('\n');
-console.log(`\n${table}`);
-if (values.markdown) writeFileSync(values.markdown, table);
-console.log(`${passed} passed, ${failed} failed`);
+const rows = chosen.map(judge).filter((row) => row !== null);
+rmSync(folder, { recursive: true });
+for (const row of rows) {
+  const cells = Object.keys(row.profiles).map((profile) => [profile, words(profile, row)] as const);
+  const told = cells.filter(([, cell]) => !cell.startsWith('not '));
+  console.log(`${row.server}: ${told.map((each) => each.join(' ')).join('; ')}`);
+}
+const failed = chosen.length - rows.length;
+if (values.write && failed === 0)
+  writeFileSync('docs/interop.json', `${JSON.stringify(rows, null, 2)}\n`);
+console.log(`${rows.length} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;
