@@ -201,7 +201,7 @@ export const clusterUsers = [
           t.connect('session', { at, origin, cookie: `session_token=${value}` }),
         ),
       );
-      await t.control('session.revoke', { value });
+      await t.control('session.revoke', { value, url: t.urls[0], origin });
       const bound = t.welcome.session_revocation_ms ?? 5_000;
       for (const peer of peers) await peer.closes(4003, 'session_revoked', bound);
     },
