@@ -3,6 +3,7 @@ import { checks } from '#conformance/checks/index.js';
 import { bookFor } from '#conformance/cli/book.js';
 import type { Reporter } from '#conformance/harness/events.js';
 import { runConformance } from '#conformance/index.js';
+import { conversations } from '#conformance/properties/index.js';
 import { terminal } from '#conformance/reports/terminal/reporter.js';
 import { testByUrl } from './by-url.js';
 import { faultRun, table, verdict } from './faults.js';
@@ -75,7 +76,7 @@ async function suite(delay: Delay): Promise<number> {
     if (values['by-url'])
       return await testByUrl(cluster, values.only === '' ? [] : ['--only', values.only]);
     const { exit_code } = await runConformance(cluster.target, {
-      checks: checks.filter(({ rule }) => rule.startsWith(values.only)),
+      checks: [...checks, ...conversations()].filter(({ rule }) => rule.startsWith(values.only)),
       require: ['cluster'],
       report: screen(),
     });
