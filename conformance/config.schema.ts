@@ -107,6 +107,18 @@ const settings = closed('What to run and how; each is also a flag and an environ
   ),
 });
 
+const ofProfile = closed('How this profile is judged.', {
+  skip: Type.Optional(Type.Boolean({ description: 'Leave out all checks of it. Default: false.' })),
+  fail_on: Type.Optional(
+    Type.Enum(['must', 'should'], {
+      description:
+        'The lowest level of it whose violation fails the run. Default: that of the run.',
+    }),
+  ),
+});
+
+const optionalOfProfile = Type.Optional(ofProfile);
+
 /** The config file: everything that the command line can say, and the parts that are too long for it. */
 const config = Type.Object(
   {
@@ -168,6 +180,15 @@ const config = Type.Object(
       }),
     ),
     settings: Type.Optional(settings),
+    profiles: Type.Optional(
+      closed(
+        'Settings of single profiles, which win over those of the run.',
+        Object.fromEntries(profiles.map((name) => [name, optionalOfProfile])) as Record<
+          (typeof profiles)[number],
+          typeof optionalOfProfile
+        >,
+      ),
+    ),
   },
   {
     additionalProperties: false,

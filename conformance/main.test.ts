@@ -40,6 +40,21 @@ function file(name: string, content: unknown): string {
   return path;
 }
 
+// What somebody may write who has only his own library at hand.
+const MINT = `
+  const claims = JSON.parse(require('node:fs').readFileSync(0, 'utf8'));
+  const text = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const input = text({ alg: 'HS256' }) + '.' + text(claims);
+  const hmac = require('node:crypto').createHmac('sha256', process.env.SECRET);
+  console.log(input + '.' + hmac.update(input).digest('base64url'));
+`;
+
+function script(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
 const lastLine = ({ out }: Ended) => out.trimEnd().split('\n').at(-1);
 
 describe('the process', () => {
@@ -86,6 +101,36 @@ describe('the process', () => {
       'operations-health-degraded',
     ]);
     expect([ended.code, lastLine(ended)]).toEqual([3, '0 passed, 0 failed, 1 skipped']);
+  });
+
+  it('takes tokens of a command, and says why it cannot forge any', async () => {
+    const secret = 'thirty-two bytes are enough for it';
+    const line = `node ${script('mint.cjs', MINT)}`;
+    const content = {
+      start: `cd ${root} && exec ${reference}`,
+      env: { PARLOR_TOKEN_SECRET: secret },
+    };
+    const config = (command: string) => file('mint.json', { ...content, token: { command } });
+    const ended = await parlor([
+      'test',
+      '--config',
+      config(`SECRET='${secret}' ${line}`),
+      '--only',
+      'chat-echoed-to-sender',
+      'authentication-expired',
+      'authentication-alg-none-refused',
+      '--fail-on',
+      'should',
+    ]);
+    expect([ended.code, ended.err]).toEqual([0, '']);
+    expect(ended.out).toMatch(/a command mints the tokens: the runner has no key to forge one/);
+    expect(lastLine(ended)).toMatch(/^[1-9]\d* passed, 0 failed, [1-9]\d* skipped$/);
+    const broken = await parlor(['test', '--config', config('echo no key there >&2; exit 7')]);
+    expect([broken.code, broken.out, broken.err]).toEqual([
+      4,
+      '',
+      'parlor: the token command ended with status 7: no key there\n',
+    ]);
   });
 
   it('exits with 64 and one sentence where it was called wrongly', async () => {

@@ -12,8 +12,9 @@ import type { Said } from './settings.js';
  */
 export function selected(
   checks: readonly Check[],
-  { only, skip = [], profile, shard }: Pick<Said, 'only' | 'skip' | 'profile' | 'shard'>,
+  said: Pick<Said, 'only' | 'skip' | 'profile' | 'profiles' | 'shard'>,
 ): Check[] {
+  const { only, skip = [], profile, profiles = {}, shard } = said;
   const all = checks.map((check) => ({
     ...requirement(check.rule),
     id: check.id,
@@ -31,6 +32,7 @@ export function selected(
   const left = wanted
     .filter((each) => !unwanted.has(each))
     .filter((each) => !profile || profile.includes(each.profile))
+    .filter((each) => !profiles[each.profile as keyof typeof profiles]?.skip)
     .filter((_, index) => !shard || index % shard.count === shard.index - 1);
   if (left.length === 0) {
     throw new UsageError(
@@ -38,6 +40,17 @@ export function selected(
     );
   }
   return left.map(({ check }) => check);
+}
+
+/** The profiles in which a broken SHOULD is a failure; true: in all. */
+export function failingOnShould({
+  'fail-on': level,
+  profiles = {},
+}: Pick<Said, 'fail-on' | 'profiles'>): boolean | string[] {
+  const said = new Map(Object.entries(profiles).map(([name, { fail_on }]) => [name, fail_on]));
+  if (![...said.values()].some((each) => each !== undefined)) return level === 'should';
+  const all = new Set(Object.values(requirements).map(({ profile }) => profile));
+  return [...all].filter((name) => (said.get(name) ?? level) === 'should');
 }
 
 /** @throws UsageError for a profile that the spec does not have */

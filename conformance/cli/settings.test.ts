@@ -3,8 +3,11 @@ import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checks } from '#conformance/checks/index.js';
 import { runControl } from '#conformance/harness/control.js';
+import { requirement } from '#conformance/harness/requirements.js';
 import { type FlagName, flags, fromEnvironment, put, type Settings } from './flags.js';
+import { failingOnShould, selected } from './selection.js';
 import { gather } from './settings.js';
 import { secretsOf, targetOf } from './target.js';
 
@@ -29,23 +32,52 @@ function said(
 }
 
 describe('flags, variables and config', () => {
-  it('say the same under names of one rule', () => {
-    const values: Partial<Record<FlagName, string>> = {
-      'min-checks': '3',
-      'fail-on': 'should',
-      bail: '1',
-      only: 'rooms',
-    };
-    for (const [name, value] of Object.entries(values)) {
-      const variable = `PARLOR_TEST_${name.toUpperCase().replaceAll('-', '_')}`;
-      const setting = name.replaceAll('-', '_');
-      const inConfig = { min_checks: 3, fail_on: 'should', bail: true, only: ['rooms'] }[setting];
-      const byFlag = said({ [name]: value })[name as FlagName];
-      expect(said({}, { [variable]: value })[name as FlagName]).toEqual(byFlag);
-      config({ settings: { [setting]: inConfig } });
-      expect(said()[name as FlagName]).toEqual(byFlag);
-      rmSync(join(cwd, 'parlor.config.json'));
-    }
+  // How each flag is said on a command line and, where it can be, in a config.
+  const table: Record<FlagName, [text: string, inConfig?: object]> = {
+    url: [url, { url }],
+    start: ['node server.js', { start: 'node server.js' }],
+    path: ['/chat', { path: '/chat' }],
+    instances: ['2', { instances: 2 }],
+    plain: ['1', { plain: true }],
+    logs: ['1', { logs: true }],
+    origin: ['https://a.test', { origins: ['https://a.test'] }],
+    config: ['parlor.config.json'],
+    'token-algorithm': ['ES256', { token: { algorithm: 'ES256' } }],
+    'token-secret': ['s', { token: { secret: 's' } }],
+    'token-key': ['/key.pem', { token: { key: '/key.pem' } }],
+    'token-command': ['./mint', { token: { command: './mint' } }],
+    'token-issuer': ['me', { token: { issuer: 'me' } }],
+    'token-audience': ['you', { token: { audience: 'you' } }],
+    'token-leeway': ['5s', { token: { leeway_ms: 5000 } }],
+    'token-key-id': ['k1', { token: { key_id: 'k1' } }],
+    session: ['abc=ann', { session: { abc: 'ann' } }],
+    only: ['rooms', { settings: { only: ['rooms'] } }],
+    skip: ['chat', { settings: { skip: ['chat'] } }],
+    profile: ['core', { settings: { profile: ['core'] } }],
+    shard: ['1/4', { settings: { shard: '1/4' } }],
+    require: ['core', { require: ['core'] }],
+    'fail-on': ['should', { settings: { fail_on: 'should' } }],
+    'known-failures': ['known.json'],
+    'min-checks': ['3', { settings: { min_checks: 3 } }],
+    bail: ['1', { settings: { bail: true } }],
+    jobs: ['2', { settings: { jobs: 2 } }],
+    seed: ['7', { settings: { seed: 7 } }],
+    time: ['0', { settings: { time: 0 } }],
+    report: ['json=/r.json', { settings: { report: ['json=/r.json'] } }],
+    'profile-run': ['1'],
+  };
+
+  it.each(Object.entries(table))('say %s under names of one rule', (name, [text, inConfig]) => {
+    const flag = name as FlagName;
+    writeFileSync(join(cwd, 'known.json'), '[]');
+    config({});
+    const variable = `PARLOR_TEST_${name.toUpperCase().replaceAll('-', '_')}`;
+    const byFlag = said({ [name]: text })[flag];
+    expect(byFlag).toBeDefined();
+    expect(said({}, { [variable]: text })[flag]).toEqual(byFlag);
+    if (!inConfig) return;
+    config(inConfig);
+    expect(said()[flag]).toEqual(byFlag);
   });
 
   it('let the nearer win', () => {
@@ -145,6 +177,38 @@ describe('flags, variables and config', () => {
     });
     for (const name of Object.keys(said()))
       expect(Object.keys(flags).concat('folders')).toContain(name);
+  });
+});
+
+describe('settings of a profile', () => {
+  const profiles = { resume: { fail_on: 'should' }, binary: { skip: true } };
+
+  it('decide on which of its rules the run fails', () => {
+    config({ url, profiles });
+    expect(failingOnShould(said())).toEqual(['resume']);
+    config({ url, profiles: { core: { fail_on: 'must' } }, settings: { fail_on: 'should' } });
+    expect(failingOnShould(said())).toEqual(expect.arrayContaining(['resume', 'session']));
+    expect(failingOnShould(said())).not.toContain('core');
+    config({ url });
+    expect(failingOnShould(said({ 'fail-on': 'should' }))).toBe(true);
+  });
+
+  it('give way to a flag or a variable, which is meant for all', () => {
+    config({ url, profiles });
+    expect(failingOnShould(said({ 'fail-on': 'must' }))).toBe(false);
+    expect(failingOnShould(said({}, { PARLOR_TEST_FAIL_ON: 'should' }))).toBe(true);
+  });
+
+  it('leave it out', () => {
+    config({ url, profiles });
+    const left = selected(checks, said());
+    const found = new Set(left.map(({ rule }) => requirement(rule).profile));
+    expect([found.has('resume'), found.has('binary')]).toEqual([true, false]);
+  });
+
+  it('are told where they name none', () => {
+    config({ url, profiles: { resmue: {} } });
+    expect(() => said()).toThrow("'profiles' has no key 'resmue'; did you mean 'resume'?");
   });
 });
 

@@ -10,6 +10,7 @@ export interface Said extends Settings {
   control?: Record<string, ControlCommand>;
   env?: NonNullable<Config['env']>;
   accepted?: NonNullable<Config['known_failures']>;
+  profiles?: NonNullable<Config['profiles']>;
   /** Where commands run that a config gives: its own folder. */
   folders: { start?: string; 'token-command'?: string };
 }
@@ -47,6 +48,8 @@ function over(said: Said, layer: Partial<Said>): Said {
   for (const kinds of [targets, credentials])
     if (kinds.some((name) => layer[name] !== undefined))
       for (const name of kinds) delete kept[name];
+  // A level that is given by flag or variable is meant for all.
+  if (layer['fail-on'] !== undefined && kept.profiles) kept.profiles = levelled(kept.profiles);
   const folders = { ...said.folders, ...layer.folders };
   // What a flag or a variable says runs where the runner does.
   for (const name of ['start', 'token-command'] as const)
@@ -54,9 +57,15 @@ function over(said: Said, layer: Partial<Said>): Said {
   return { ...kept, ...layer, folders };
 }
 
+function levelled(profiles: NonNullable<Config['profiles']>): NonNullable<Config['profiles']> {
+  return Object.fromEntries(
+    Object.entries(profiles).map(([name, { fail_on: _, ...rest }]) => [name, rest]),
+  );
+}
+
 // Paths in a config are meant from where it stands.
 function fromConfig(config: Config, folder: string): Partial<Said> {
-  const { token = {}, settings = {}, session, control, env, known_failures } = config;
+  const { token = {}, settings = {}, session, control, env, known_failures, profiles } = config;
   const said: Partial<Said> = { folders: { start: folder, 'token-command': folder } };
   const say = (name: FlagName, value: unknown) => {
     if (value === undefined) return;
@@ -88,6 +97,7 @@ function fromConfig(config: Config, folder: string): Partial<Said> {
     ...(control === undefined ? {} : { control: commandsIn(folder, control) }),
     ...(env === undefined ? {} : { env }),
     ...(known_failures === undefined ? {} : { accepted: known_failures }),
+    ...(profiles === undefined ? {} : { profiles }),
   };
 }
 

@@ -11,9 +11,11 @@ import type { Stage } from './stage.js';
 interface LedgerOptions {
   checks: readonly Check[];
   knownFailures?: readonly KnownFailure[];
-  failOnShould?: boolean;
+  failOnShould?: boolean | readonly string[];
   minChecks?: number;
 }
+
+type Graded = Pick<CheckEnd, 'level' | 'profile'>;
 
 /** Turns attempts into events, totals and an exit code: the one place where verdicts are made. */
 export class Ledger {
@@ -102,7 +104,7 @@ export class Ledger {
       duration_ms: Math.round(outcome.duration),
       attempts: this.#attempts.get(check.id) ?? 1,
     };
-    const end = { ...base, ...(await this.#judge(check, outcome, base.level)) };
+    const end = { ...base, ...(await this.#judge(check, outcome, base)) };
     // Rules that every frame may break are decided when every frame has been seen.
     if (ambient.has(check.rule)) this.#held.push(end);
     else await this.#emit(end);
@@ -117,7 +119,6 @@ export class Ledger {
       stale,
       lacking,
       minChecks: this.#options.minChecks ?? 1,
-      failOnShould: this.#options.failOnShould ?? false,
     });
     const end: RunEnd = {
       event: 'run_end',
@@ -133,13 +134,13 @@ export class Ledger {
   async #judge(
     check: Check,
     outcome: Attempt,
-    level: CheckEnd['level'],
+    rule: Graded,
   ): Promise<Pick<CheckEnd, 'verdict' | 'reason' | 'failure'>> {
     switch (outcome.result) {
       case 'pass':
         return { verdict: 'pass' };
       case 'violation':
-        return { verdict: broken(level), failure: this.#failure(check, outcome) };
+        return { verdict: this.#broken(rule), failure: this.#failure(check, outcome) };
       case 'bug': {
         this.#bugs += 1;
         const { error } = outcome;
@@ -174,6 +175,12 @@ export class Ledger {
     return failure;
   }
 
+  #broken({ level, profile }: Graded): Verdict {
+    const { failOnShould = false } = this.#options;
+    const fails = typeof failOnShould === 'boolean' ? failOnShould : failOnShould.includes(profile);
+    return level === 'must' || (level === 'should' && fails) ? 'fail' : 'warning';
+  }
+
   async #releaseHeld(): Promise<void> {
     const decided = new Set<string>();
     for (const end of this.#held) {
@@ -184,7 +191,7 @@ export class Ledger {
       else {
         const { check: _, ...failure } = found;
         const { reason: __, ...rest } = end;
-        await this.#emit({ ...rest, verdict: broken(end.level), failure });
+        await this.#emit({ ...rest, verdict: this.#broken(end), failure });
       }
     }
     for (const [rule, { check, ...failure }] of this.#findings) {
@@ -192,7 +199,7 @@ export class Ledger {
       const base = row(`${rule}/every-frame`, rule);
       await this.#emit({
         ...base,
-        verdict: broken(base.level),
+        verdict: this.#broken(base),
         duration_ms: 0,
         attempts: 1,
         failure,
@@ -242,10 +249,6 @@ function row(
 ): Pick<CheckEnd, 'event' | 'check' | 'rule' | 'chapter' | 'profile' | 'level' | 'text'> {
   const { chapter, profile, level, text } = requirement(rule);
   return { event: 'check_end', check, rule, chapter, profile, level, text };
-}
-
-function broken(level: CheckEnd['level']): Verdict {
-  return level === 'must' ? 'fail' : 'warning';
 }
 
 function failureOf({ rule, expected, actual }: FrameFault, journal: Journal): Failure {

@@ -18,7 +18,6 @@ export interface Circumstances {
   lacking: readonly string[];
   /** Fewer decided checks than this make a run inconclusive. */
   minChecks: number;
-  failOnShould: boolean;
 }
 
 /** No checks of any verdict. */
@@ -56,11 +55,6 @@ export function conclude(
     return {
       exit_code: 1,
       summary: `The target breaks the protocol: ${plural(totals.fail, 'check')} failed of ${decided} decided.`,
-    };
-  if (of.failOnShould && totals.warning > 0)
-    return {
-      exit_code: 1,
-      summary: `The target does not do what it should: ${plural(totals.warning, 'warning')}.`,
     };
   if (of.lacking.length > 0)
     return {

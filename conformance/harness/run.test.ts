@@ -6,6 +6,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { check } from './check.js';
 import type { Env } from './contract.js';
 import type { CheckEnd, RunEvent } from './events.js';
+import type { Peer } from './peer.js';
 import type { Instance } from './process.js';
 import { requirements } from './requirements.js';
 import { type RunOptions, runConformance } from './run.js';
@@ -274,6 +275,29 @@ describe('a run', () => {
     const { end, notes } = await run({}, { checks: [wrong, quiet] });
     expect([end.exit_code, end.totals.pass]).toEqual([5, 1]);
     expect(notes.join()).toMatch(/rooms-join-acked: a bug of the runner: RangeError: ours\n {4}at/);
+  });
+
+  it.each([
+    ['a TypeError', (ann: Peer) => (ann as unknown as { none(): void }).none()],
+    ['a message that is no JSON', (ann: Peer) => ann.send('ping', { echo: 1n })],
+  ])('takes %s of ours for its own, where the server did nothing wrong', async (_, slip) => {
+    const wrong = check('rooms-join-acked', async ({ connect }) => slip(await connect('ann')));
+    const { end } = await run({}, { checks: [wrong, quiet] });
+    expect([end.exit_code, end.totals.fail, end.totals.pass]).toEqual([5, 0, 1]);
+    expect(end.summary).toMatch(/^1 check met a bug of the runner/);
+  });
+
+  it('takes a broken SHOULD for a failure where it is told to', async () => {
+    const should = check('handshake-plain-get-426', async (t) =>
+      t.fail({ expected: 'a', actual: 'b' }),
+    );
+    const told = async (failOnShould: boolean | string[]) => {
+      const { end, ends } = await run({}, { checks: [should], failOnShould });
+      return [end.exit_code, end.totals.fail, end.totals.warning, ends[0]?.verdict];
+    };
+    expect(await told(false)).toEqual([0, 0, 1, 'warning']);
+    expect(await told(['resume'])).toEqual([0, 0, 1, 'warning']);
+    for (const way of [true, ['core']]) expect(await told(way)).toEqual([1, 1, 0, 'fail']);
   });
 
   it('takes a check that trips over a faulty frame for the fault of the server', async () => {

@@ -20,8 +20,8 @@ export interface RunOptions {
   /** Profiles that the target has to announce. */
   require?: readonly string[];
   knownFailures?: readonly KnownFailure[];
-  /** Whether a broken SHOULD fails the run; default false. */
-  failOnShould?: boolean;
+  /** Whether a broken SHOULD is a failure, or the profiles where it is; default false. */
+  failOnShould?: boolean | readonly string[];
   /** Fewer decided checks than this are inconclusive; default 1. */
   minChecks?: number;
   /** Stop at the first failure. */
