@@ -119,8 +119,8 @@ describe('the process', () => {
       'chat-echoed-to-sender',
       'authentication-expired',
       'authentication-alg-none-refused',
-      '--fail-on',
-      'should',
+      '--time',
+      '0',
     ]);
     expect([ended.code, ended.err]).toEqual([0, '']);
     expect(ended.out).toMatch(/a command mints the tokens: the runner has no key to forge one/);
