@@ -1,5 +1,6 @@
 import type { OperationsParts } from '#server/operations.js';
 import type { Connection, Core } from '#server/state.js';
+import { right as rightBroker, wrong } from './cluster.faults.js';
 import { type Mutant, mutant } from './mutant.js';
 
 type Stats = ReturnType<OperationsParts['stats']>;
@@ -73,6 +74,58 @@ export const operations: readonly Mutant[] = [
         }),
       },
     }),
+  ),
+  wrong(
+    'operations-health-degraded',
+    'health-blind-to-the-broker',
+    'The health check asks for nothing but its own process.',
+    rightBroker,
+    {
+      parts: ({ operations: right }) => ({
+        operations: {
+          health: (core, at) =>
+            core.draining
+              ? right.health(core, at)
+              : { status: 200, body: { ...right.health(core, at).body, status: 'healthy' } },
+        },
+      }),
+    },
+  ),
+  wrong(
+    'operations-health-degraded',
+    'degraded-with-200',
+    'Without its broker the server says degraded, and answers with 200.',
+    rightBroker,
+    {
+      parts: ({ operations: right }) => ({
+        operations: {
+          health(core, at) {
+            const it = right.health(core, at);
+            return it.body.status === 'degraded' ? { ...it, status: 200 } : it;
+          },
+        },
+      }),
+    },
+  ),
+  wrong(
+    'operations-health-degraded',
+    'degraded-for-ever',
+    'After a loss of the broker the health check never says healthy again.',
+    rightBroker,
+    {
+      parts: ({ operations: right }) => {
+        let lost: ReturnType<OperationsParts['health']> | undefined;
+        return {
+          operations: {
+            health(core, at) {
+              const it = right.health(core, at);
+              if (it.body.status === 'degraded') lost = it;
+              return lost ?? it;
+            },
+          },
+        };
+      },
+    },
   ),
   mutant(
     'operations-health-counts-connections',
