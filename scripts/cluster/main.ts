@@ -18,6 +18,7 @@ Starts a redis-server on a free port and two reference servers behind it, and ru
   --runs <n>           so many runs in a row; ends with the first that is not green
   --loss <kind>        how the broker is stopped: kill (it loses its data) or stall
   --only <prefix>      rules to run
+  --time <seconds>     for how long conversations are generated; default 0: not at all
   --faults             in place of the suite: lose Redis ten times under 200 messages a second
   --by-url             have parlor test judge the servers by their addresses, with control commands
   --command <command>  what starts a server; default: the built reference server
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     delay: { type: 'string' },
     runs: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
+    time: { type: 'string', default: '0' },
     loss: { type: 'string', default: 'kill' },
     faults: { type: 'boolean', default: false },
     'by-url': { type: 'boolean', default: false },
@@ -74,9 +76,14 @@ async function suite(delay: Delay): Promise<number> {
   });
   try {
     if (values['by-url'])
-      return await testByUrl(cluster, values.only === '' ? [] : ['--only', values.only]);
+      return await testByUrl(cluster, [
+        ...['--time', values.time],
+        ...(values.only === '' ? [] : ['--only', values.only]),
+      ]);
+    const timeMs = Number(values.time) * 1_000;
+    const held = timeMs > 0 ? conversations({ timeMs }) : [];
     const { exit_code } = await runConformance(cluster.target, {
-      checks: [...checks, ...conversations()].filter(({ rule }) => rule.startsWith(values.only)),
+      checks: [...checks, ...held].filter(({ rule }) => rule.startsWith(values.only)),
       require: ['cluster'],
       report: screen(),
     });
