@@ -21,6 +21,12 @@ export const subjects: readonly Subject[] = [
     right: true,
   },
   {
+    name: 'node',
+    stack: 'JavaScript, ws',
+    args: ['--config', 'examples/node/parlor.config.json'],
+    right: true,
+  },
+  {
     name: 'go',
     stack: 'Go, gorilla/websocket',
     args: ['--start', 'examples/go/start'],
