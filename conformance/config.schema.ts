@@ -103,7 +103,7 @@ const settings = closed('What to run and how; each is also a flag and an environ
   time: whole(0, 'For how many seconds conversations are generated. Default: 4; 0: not at all.'),
   jobs: whole(1, 'How many checks may run side by side.'),
   report: texts(
-    'Reports to write, each as <kind>=<path>: json, ndjson, junit, html, markdown or badge.',
+    'Reports to write, each as <kind>=<path>: json, ndjson, junit, html, markdown, annotations or badge.',
   ),
 });
 

@@ -119,7 +119,7 @@ export const flags = {
   report: many(
     REPORTS,
     '<kind=path>',
-    'json, ndjson, junit, html, markdown or badge; - is stdout',
+    'json, ndjson, junit, html, markdown, annotations or badge; - is stdout',
     parseReportFile,
   ),
   'profile-run': on(REPORTS, 'show where the time went'),

@@ -2,6 +2,7 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Reporter } from '#conformance/harness/events.js';
 import { messageOf, UsageError } from '#conformance/harness/verdict.js';
+import { annotations } from './annotations.js';
 import { badge } from './badge.js';
 import type { RuleBook } from './broken.js';
 import { page } from './html/page.js';
@@ -11,7 +12,15 @@ import { markdown } from './markdown.js';
 import { collect, type Opening, type Report } from './report.js';
 
 /** The kinds of report that can be written to a file. */
-export const kinds = ['json', 'ndjson', 'junit', 'html', 'markdown', 'badge'] as const;
+export const kinds = [
+  'json',
+  'ndjson',
+  'junit',
+  'html',
+  'markdown',
+  'annotations',
+  'badge',
+] as const;
 
 /** A report to write: its kind and the path of its file; `-` is standard output. */
 export interface ReportFile {
@@ -34,6 +43,7 @@ const WRITERS: Readonly<
   junit,
   html: page,
   markdown,
+  annotations,
   badge,
 };
 
