@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Check } from '#conformance/harness/check.js';
 import type { ExitCode, Reporter, RunEvent } from '#conformance/harness/events.js';
 import { killStarted } from '#conformance/harness/process.js';
 import { type RunOptions, runConformance } from '#conformance/harness/run.js';
@@ -12,8 +13,8 @@ import { bookFor, bookFrom } from './book.js';
 import { fromEnvironment, type Settings } from './flags.js';
 import { type Io, wantsColor } from './io.js';
 import { packageVersion } from './package.js';
-import { again } from './replay.js';
-import { knownProfile, selected } from './selection.js';
+import { again, quoted } from './replay.js';
+import { failingOnShould, knownProfile, selected } from './selection.js';
 import { gather, type Said } from './settings.js';
 import { secretsOf, targetOf } from './target.js';
 
@@ -22,14 +23,32 @@ import { secretsOf, targetOf } from './target.js';
  *
  * @throws UsageError for settings that make no sense
  */
-export async function judge(flags: Settings, io: Io): Promise<ExitCode> {
-  const said = gather(flags, fromEnvironment(io.env), io.cwd);
+export function judge(flags: Settings, io: Io): Promise<ExitCode> {
+  return run(flags, gather(flags, fromEnvironment(io.env), io.cwd), io);
+}
+
+/**
+ * `parlor replay <failure>`: holds a saved conversation again, with the same settings of the target.
+ *
+ * @throws UsageError for settings that make no sense, and for what is no failure
+ */
+export async function replay(named: string, flags: Settings, io: Io): Promise<ExitCode> {
+  const { loadFailure, replay: replaying } = await import('#conformance/properties/index.js');
+  const check = replaying(loadFailure(named, io.cwd), `parlor replay ${quoted(named)}`);
+  // What is said of a whole run does not fit a single check.
+  const { accepted: _, 'min-checks': __, ...said } = gather(flags, fromEnvironment(io.env), io.cwd);
+  return run(flags, said, io, [check]);
+}
+
+async function run(
+  flags: Settings,
+  said: Said,
+  io: Io,
+  only?: readonly Check[],
+): Promise<ExitCode> {
   const target = targetOf(said, io.cwd);
   for (const name of said.require ?? []) knownProfile(name, '--require');
-  const { checks: all } = await import('#conformance/checks/index.js');
-  const { conversations } = await import('#conformance/properties/index.js');
-  const held = said.time === 0 ? [] : conversations(conversationsOf(said, io.cwd));
-  const checks = selected([...all, ...held], said);
+  const checks = only ?? (await chosen(said, io.cwd));
   const opening = openingOf(said, io);
   const outlets = outletsOf(said, opening, io);
   const end = await runConformance(target, {
@@ -45,9 +64,16 @@ export async function judge(flags: Settings, io: Io): Promise<ExitCode> {
   return outlets.broken().length > 0 && end.exit_code === 0 ? 5 : end.exit_code;
 }
 
-function conversationsOf({ time, seed }: Said, cwd: string): ObserveOptions {
+async function chosen(said: Said, cwd: string): Promise<Check[]> {
+  const { checks: all } = await import('#conformance/checks/index.js');
+  const { conversations, failuresFolder } = await import('#conformance/properties/index.js');
+  const folder = join(cwd, failuresFolder);
+  const held = said.time === 0 ? [] : conversations({ folder, ...conversationsOf(said) });
+  return selected([...all, ...held], said);
+}
+
+function conversationsOf({ time, seed }: Said): ObserveOptions {
   return {
-    folder: join(cwd, '.parlor', 'failures'),
     ...(time === undefined ? {} : { timeMs: time * 1_000 }),
     ...(seed === undefined ? {} : { seed }),
   };
@@ -62,7 +88,7 @@ function optionsOf(said: Said): Omit<RunOptions, 'checks'> {
     ...(bail === undefined ? {} : { bail }),
     ...(accepted === undefined ? {} : { knownFailures: accepted }),
     ...(said['min-checks'] === undefined ? {} : { minChecks: said['min-checks'] }),
-    failOnShould: said['fail-on'] === 'should',
+    failOnShould: failingOnShould(said),
   };
 }
 

@@ -5,9 +5,10 @@ import { explain } from './explain.js';
 import { type FlagName, put, type Settings, flags as table } from './flags.js';
 import { type InitOptions, init } from './init.js';
 import type { Io } from './io.js';
-import { judge } from './judge.js';
+import { judge, replay } from './judge.js';
 import { list } from './list.js';
 import { packageVersion } from './package.js';
+import { recheck } from './recheck.js';
 import { serve } from './serve.js';
 
 const USAGE = 64;
@@ -52,6 +53,7 @@ function build(io: Io, done: (code: number) => void): Command {
       outputError: (text, write) => write(`parlor: ${oneLine(text)}\n`),
     });
   addTest(program, io, done);
+  addReplay(program, io, done);
   program
     .command('list')
     .description('every rule, with its checks and mutants')
@@ -87,6 +89,14 @@ function build(io: Io, done: (code: number) => void): Command {
       done(diff(before, after, json, io)),
     );
   program
+    .command('recheck')
+    .description('judge a saved conversation again, without a server; exits with 1 when it fails')
+    .argument('<failure>', 'its id, or the path of its file')
+    .option('--json', 'as JSON')
+    .action(async (named: string, { json = false }: { json?: boolean }) =>
+      done(await recheck(named, json, io)),
+    );
+  program
     .command('serve')
     .description('run the reference server; its settings are the variables of the test contract')
     .option('--port <port>', 'TCP port')
@@ -101,7 +111,40 @@ function addTest(program: Command, io: Io, done: (code: number) => void): void {
     .description('judge a server')
     .argument('[target...]', 'URLs of the server, and chapters, rules or prefixes to run')
     .addHelpText('after', `\n${NOTES}`);
-  for (const [name, { value, help, group, many }] of Object.entries(table)) {
+  addFlags(command, Object.keys(table) as FlagName[]);
+  command.action(async (words: string[], options: Record<string, unknown>) =>
+    done(await judge(settingsOf(words, options), io)),
+  );
+}
+
+function addReplay(program: Command, io: Io, done: (code: number) => void): void {
+  const command = program
+    .command('replay')
+    .description('hold a saved conversation again, ten times, with the target that is described')
+    .argument('<failure>', 'its id, or the path of its file')
+    .argument('[target...]', 'URLs of the server')
+    .addHelpText('after', `\n${NOTES}`);
+  addFlags(command, REPLAYED);
+  command.action(async (named: string, words: string[], options: Record<string, unknown>) =>
+    done(await replay(named, replaySettings(words, options), io)),
+  );
+}
+
+/** What a single conversation has a use for: the target, the credentials and the reports. */
+const REPLAYED = (Object.keys(table) as FlagName[]).filter((name) =>
+  ['Target:', 'Credentials:', 'Reports:'].includes(table[name].group),
+);
+
+function replaySettings(words: readonly string[], options: Record<string, unknown>): Settings {
+  const stray = words.find((word) => !word.includes('://'));
+  if (stray !== undefined)
+    throw new UsageError(`'${stray}' is no URL such as ws://127.0.0.1:8080/ws`);
+  return settingsOf(words, options);
+}
+
+function addFlags(command: Command, names: readonly FlagName[]): void {
+  for (const name of names) {
+    const { value, help, group, many } = table[name];
     const option = new Option(`--${name}${value === undefined ? '' : ` ${value}`}`, help).helpGroup(
       group,
     );
@@ -112,9 +155,6 @@ function addTest(program: Command, io: Io, done: (code: number) => void): void {
     }
     command.addOption(option);
   }
-  command.action(async (words: string[], options: Record<string, unknown>) =>
-    done(await judge(settingsOf(words, options), io)),
-  );
 }
 
 const NOTES = `Each flag is also a variable (--fail-on: PARLOR_TEST_FAIL_ON), and most are

@@ -48,9 +48,10 @@ describe('again', () => {
     ]);
   });
 
-  it('leaves a better command alone', () => {
-    expect(replayed({}, { ...end, failure: { ...failure, replay: 'parlor replay 1' } })).toEqual([
-      'parlor replay 1',
+  it('adds the target to a command that runs a saved conversation', () => {
+    const saved = { ...end, failure: { ...failure, replay: 'parlor replay rooms-x-1' } };
+    expect(replayed({ start: 'node server.js', logs: true, only: ['rooms'] }, saved)).toEqual([
+      "parlor replay rooms-x-1 --start 'node server.js' --logs",
     ]);
   });
 });

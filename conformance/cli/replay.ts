@@ -21,14 +21,18 @@ const SECRET: readonly FlagName[] = ['token-secret', 'session'];
 
 /** A reporter that adds to every failure the command that runs it again. */
 export function again(flags: Settings, report: Reporter): Reporter {
-  const command = ['parlor test', ...targetWords(flags)].join(' ');
+  const target = targetWords(flags);
+  const command = ['parlor test', ...target].join(' ');
   // A rule of every frame may have no check of its own: then the one that received the frame is run.
   const received = new Map<string, string>();
   return (event) => {
     if (event.event === 'finding') received.set(event.rule, event.check);
-    if (event.event !== 'check_end' || !event.failure || event.failure.replay) return report(event);
+    if (event.event !== 'check_end' || !event.failure) return report(event);
     const check = event.check.endsWith('/every-frame') ? received.get(event.rule) : undefined;
-    const replay = `${command} --only ${check ?? event.check}`;
+    // A saved conversation has a command of its own, which knows all but the target.
+    const replay = event.failure.replay
+      ? [event.failure.replay, ...target].join(' ')
+      : `${command} --only ${check ?? event.check}`;
     return report({ ...event, failure: { ...event.failure, replay } });
   };
 }
@@ -48,6 +52,7 @@ function targetWords(flags: Settings): string[] {
   return words;
 }
 
-function quoted(word: string): string {
+/** A word as a shell reads it back. */
+export function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

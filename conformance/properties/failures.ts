@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { messageOf } from '#conformance/harness/verdict.js';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { messageOf, UsageError } from '#conformance/harness/verdict.js';
+import { didYouMean } from '#conformance/nearest.js';
 import type { Violation } from './judge/findings.js';
+import { isJudged, type JudgedRule } from './judged.js';
 import type { Rate } from './reproduce.js';
-import { readScript, type Script } from './script.js';
-import type { Trace } from './trace.js';
+import { brief, readScript, type Script } from './script.js';
+import { readTrace, type Trace } from './trace.js';
 
 /** Everything that is kept of a failed conversation, as `.parlor/failures/<id>.json` has it. */
 export interface Failed {
@@ -13,7 +15,7 @@ export interface Failed {
   schema: 1;
   id: string;
   /** The rule that was broken, the root cause. */
-  rule: string;
+  rule: JudgedRule;
   /** The conversation, made as small as it got. */
   script: Script;
   /** How often it failed when it was repeated. */
@@ -41,23 +43,53 @@ export function saveFailure(folder: string, failed: Failed): string {
   return path;
 }
 
-/** Reads a failure by its path, or by its id from a folder. @throws Error with one sentence when it cannot */
-export function loadFailure(pathOrId: string, folder = failuresFolder): Failed {
-  const path = pathOrId.endsWith('.json') ? pathOrId : join(folder, `${pathOrId}.json`);
+/**
+ * Reads a failure by its path, or by its id from the folder for failures below `cwd`.
+ *
+ * @throws UsageError with one sentence for what is missing, no JSON, or no failure
+ */
+export function loadFailure(named: string, cwd = '.'): Failed {
+  const file = /\.json$|[\\/]/.test(named);
+  const path = file ? resolve(cwd, named) : join(cwd, failuresFolder, `${named}.json`);
+  if (!file && !existsSync(path)) throw new UsageError(unknownId(named, join(cwd, failuresFolder)));
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UsageError(`${named} cannot be read: ${messageOf(error)}`);
+  }
   let value: unknown;
   try {
-    value = JSON.parse(readFileSync(path, 'utf8'), bytesIn);
+    value = JSON.parse(text, bytesIn);
   } catch (error) {
-    throw new Error(`${path} holds no failure that can be read: ${messageOf(error)}`);
+    throw new UsageError(`${named} is no JSON: ${messageOf(error)}`);
   }
+  try {
+    return readFailure(value);
+  } catch (error) {
+    throw new UsageError(`${named} is no failure of a conversation: ${messageOf(error)}`);
+  }
+}
+
+function unknownId(id: string, folder: string): string {
+  const known = existsSync(folder)
+    ? readdirSync(folder).flatMap((name) => (name.endsWith('.json') ? [name.slice(0, -5)] : []))
+    : [];
+  return `there is no failure '${id}' in ${failuresFolder}${didYouMean(id, known)}`;
+}
+
+function readFailure(value: unknown): Failed {
   const failed = value as Failed;
-  if (
-    failed?.schema !== 1 ||
-    typeof failed.rule !== 'string' ||
-    !Array.isArray(failed.trace?.entries)
-  )
-    throw new Error(`${path} is no failure of a conversation: schema, rule and trace are expected`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Error(`an object is expected, not ${brief(value)}`);
+  if (failed.schema !== 1) throw new Error(`schema is to be 1, not ${brief(failed.schema)}`);
+  if (typeof failed.rule !== 'string' || !isJudged(failed.rule))
+    throw new Error(`conversations are not judged by a rule ${brief(failed.rule)}`);
+  const { hits, runs } = failed.reproduction ?? {};
+  if (typeof hits !== 'number' || typeof runs !== 'number')
+    throw new Error('reproduction is to hold the numbers hits and runs');
   readScript(failed.script);
+  readTrace(failed.trace);
   return failed;
 }
 

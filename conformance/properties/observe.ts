@@ -34,6 +34,8 @@ export interface Observation {
   /** What is reported of each broken rule. */
   failures: ReadonlyMap<JudgedRule, Told>;
   inconclusive: number;
+  /** Milliseconds for which conversations were held, before any failure was made smaller. */
+  heldMs: number;
 }
 
 const TIME_MS = 4_000;
@@ -68,9 +70,14 @@ export async function observe(stage: Stage, options: ObserveOptions): Promise<Ob
   const drawn = endless(announced.features, stage.urls.length, seed, () => {
     swept = true;
   });
-  const { findings, coverage, inconclusive } = await campaign(scene, drawn, bounds, quick);
+  const { findings, coverage, inconclusive, durationMs } = await campaign(
+    scene,
+    drawn,
+    bounds,
+    quick,
+  );
   const failures = await explain(findings, scene, quick, options.folder);
-  const observation = { announced, coverage, failures, inconclusive };
+  const observation = { announced, coverage, failures, inconclusive, heldMs: durationMs };
   options.observed?.(observation);
   return observation;
 }

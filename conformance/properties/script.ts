@@ -105,6 +105,7 @@ export function readScript(value: unknown): Script {
   return script;
 }
 
-function brief(value: unknown): string {
+/** A value as an error names it, shortened. */
+export function brief(value: unknown): string {
   return (JSON.stringify(value) ?? String(value)).slice(0, 80);
 }

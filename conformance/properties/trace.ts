@@ -1,6 +1,7 @@
 import type { Message } from '#conformance/harness/message.js';
 import type { Rate, Welcome } from '#schemas/types.js';
 import type { JudgedRule } from './judged.js';
+import { brief } from './script.js';
 
 /** What every entry has: the connection it belongs to and when it was recorded. */
 interface Recorded {
@@ -134,4 +135,40 @@ export function announcedBy(welcome: Welcome): Announced {
 /** A name as people read it: without the namespace. */
 export function plain(name: string, namespace: string): string {
   return name.endsWith(`.${namespace}`) ? name.slice(0, -namespace.length - 1) : name;
+}
+
+const kinds: readonly Entry['kind'][] = [
+  'open',
+  'send',
+  'receive',
+  'malformed',
+  'end',
+  'closed',
+  'settled',
+];
+
+/** Reads a trace from JSON. @throws Error with one sentence that says what is wrong where */
+export function readTrace(value: unknown): Trace {
+  const trace = value as Trace;
+  if (typeof trace?.namespace !== 'string' || !Array.isArray(trace.entries))
+    throw new Error(`trace: a namespace and entries are expected, not ${brief(value)}`);
+  const { features, rates, limits, heartbeat } = trace.announced ?? {};
+  if (!Array.isArray(features) || !Array.isArray(rates) || !limits || !heartbeat)
+    throw new Error('trace: announced is to hold features, rates, limits and heartbeat');
+  let open = 0;
+  trace.entries.forEach((entry, index) => {
+    const at = `trace: entries[${index}]`;
+    if (!kinds.includes(entry?.kind))
+      throw new Error(`${at}.kind is ${brief(entry?.kind)}, none of ${kinds.join(', ')}`);
+    if (typeof entry.at !== 'number') throw new Error(`${at}.at is to be a number`);
+    if (entry.kind === 'settled') return;
+    if (entry.kind === 'open') open += 1;
+    const known = entry.kind === 'open' ? entry.connection === open - 1 : entry.connection < open;
+    if (!known)
+      throw new Error(`${at}.connection is ${brief(entry.connection)}, which is not open`);
+    if (entry.kind !== 'send' && entry.kind !== 'receive') return;
+    if (typeof entry.message?.type !== 'string' || typeof entry.message.data !== 'object')
+      throw new Error(`${at}.message is to have a type and data, not ${brief(entry.message)}`);
+  });
+  return trace;
 }
