@@ -132,6 +132,24 @@ function racingLimiter(): Partial<Broker> {
   };
 }
 
+/** Rooms with an error since their last message; every conversation has rooms of its own. */
+const erred = new Set<string>();
+/** What is left out of the sequence of the message that is being published. */
+let skipped = 0;
+
+/** Counts an error as a message that nobody gets. */
+function skipping(right: Broker): Partial<Broker> {
+  return {
+    publish(publication) {
+      skipped = erred.delete(publication.room) ? 1 : 0;
+      // A publication takes its number before anything else is done.
+      const published = right.publish(publication);
+      skipped = 0;
+      return published;
+    },
+  };
+}
+
 /** Faults of state and timing, which only conversations can find. */
 export const state: readonly Mutant[] = [
   mutant(
@@ -179,25 +197,17 @@ export const state: readonly Mutant[] = [
   mutant(
     'chat-seq-increments',
     'hole-after-error',
-    'The first message of a room after an error skips a number.',
-    (right) => {
-      let skip = 0;
-      return {
-        errors: {
-          message: (...args) => {
-            skip = 1;
-            return right.errors.message(...args);
-          },
+    'The first message of a room after an error in it skips a number.',
+    (right) => ({
+      errors: {
+        message: (core, request, ...rest) => {
+          if (request.room !== undefined) erred.add(request.room);
+          return right.errors.message(core, request, ...rest);
         },
-        chat: {
-          nextSeq: (present) => {
-            const next = right.chat.nextSeq(present) + skip;
-            skip = 0;
-            return next;
-          },
-        },
-      };
-    },
+      },
+      chat: { nextSeq: (present) => right.chat.nextSeq(present) + skipped },
+    }),
+    { broker: skipping },
   ),
   mutant(
     'chat-order-shared',
