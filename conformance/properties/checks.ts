@@ -7,7 +7,7 @@ import { unreachable } from './reach.js';
 import type { Told } from './telling.js';
 
 /** Longer than any observation lasts: whoever waits for one must not be given up on. */
-const PATIENCE_MS = 600_000;
+const PATIENCE_MS = 3_600_000;
 const VARIANT = 'conversations';
 
 /** The checks that judge by generated conversations: one for each rule that these can be seen to break. */

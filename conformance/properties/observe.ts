@@ -15,6 +15,8 @@ import { type Announced, announcedBy } from './trace.js';
 export interface ObserveOptions {
   /** For how long conversations are begun at least, in milliseconds; default 4,000. */
   timeMs?: number;
+  /** So many conversations, however long they take, in place of a time. */
+  count?: number;
   /** Conversations at once; default 12. */
   jobs?: number;
   /** The folder for failed conversations; absent: they are not kept. */
@@ -42,6 +44,8 @@ const TIME_MS = 4_000;
 const JOBS = 12;
 /** A rare situation is waited for at most this many times as long. */
 const STRETCH = 8;
+/** Longer than a conversation takes on average, with the slowest target: a count is reached unless it hangs. */
+const SLOWEST_MS = 500;
 /** After this many milliseconds failures are no longer made smaller, but told as they are. */
 const SMALLER_MS = 40_000;
 /** Times that the corpus is run: once alone, once among others. */
@@ -55,11 +59,17 @@ const BETWEEN = 2;
 export async function observe(stage: Stage, options: ObserveOptions): Promise<Observation> {
   const announced = announcedBy(stage.welcome);
   const { scene, quick } = scenes(stage, announced);
-  const { timeMs = TIME_MS, jobs = JOBS, seed = stage.seed, bail = false } = options;
+  const {
+    count = Number.POSITIVE_INFINITY,
+    jobs = JOBS,
+    seed = stage.seed,
+    bail = false,
+  } = options;
+  const { timeMs = count < Number.POSITIVE_INFINITY ? count * SLOWEST_MS : TIME_MS } = options;
   const due = reachable(announced);
   let swept = false;
   const bounds: Bounds = {
-    count: Number.POSITIVE_INFINITY,
+    count,
     timeMs,
     jobs,
     bail,

@@ -1,0 +1,74 @@
+import { parseArgs } from 'node:util';
+import type { CheckEnd } from '#conformance/harness/events.js';
+import type { Target } from '#conformance/harness/target.js';
+import { runConformance } from '#conformance/index.js';
+import { conversations, failuresFolder, type Observation } from '#conformance/properties/index.js';
+import { createCluster } from '../cluster/target.js';
+
+const HELP = `npm run conversations -- [flags]
+
+Holds generated conversations with the reference server and prints what they break.
+
+  --count <n>          how many conversations; default 10000
+  --cluster            with two instances over one Redis, each behind a proxy that delays
+  --delay <ms>         what the proxy delays at most, in milliseconds; default 20
+  --seed <n>           seed of the scripts; default drawn
+  --command <command>  what starts a server; default: the built reference server
+`;
+
+const { values } = parseArgs({
+  options: {
+    count: { type: 'string', default: '10000' },
+    cluster: { type: 'boolean', default: false },
+    delay: { type: 'string', default: '20' },
+    seed: { type: 'string' },
+    command: { type: 'string', default: 'node dist/reference-server/main.js' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+/** Holds them, prints what they came to; the number of rules that were broken. */
+async function series(target: Target): Promise<number> {
+  const broken: CheckEnd[] = [];
+  const observations: Observation[] = [];
+  const { exit_code, summary } = await runConformance(target, {
+    checks: conversations({
+      count: whole('count', values.count),
+      folder: failuresFolder,
+      observed: (each) => void observations.push(each),
+    }),
+    ...(values.seed === undefined ? {} : { seed: whole('seed', values.seed) }),
+    report: (event) => {
+      if (event.event === 'check_end' && event.verdict === 'fail') broken.push(event);
+      if (event.event === 'run_start') console.log(`seed ${event.seed}`);
+    },
+  });
+  for (const { rule, failure } of broken)
+    console.log(`${rule}: ${failure?.actual} (${failure?.replay ?? failure?.caused_by})`);
+  const [observation] = observations;
+  if (!observation) throw new Error(summary);
+  const { coverage, inconclusive, heldMs } = observation;
+  console.log(
+    `${coverage.conversations} conversations in ${(heldMs / 1_000).toFixed(1)} s, ${Math.round((coverage.conversations / heldMs) * 1_000)} a second, ${inconclusive} undecided, ${broken.length} rules broken`,
+  );
+  if (broken.length === 0 && exit_code !== 0) console.log(summary);
+  return broken.length;
+}
+
+function whole(name: string, text: string): number {
+  if (!/^\d+$/.test(text)) throw new Error(`--${name} takes a whole number, not '${text}'`);
+  return Number(text);
+}
+
+async function main(): Promise<number> {
+  if (!values.cluster) return series({ start: values.command, logs: true });
+  const cluster = await createCluster(values.command, { delay: [0, whole('delay', values.delay)] });
+  try {
+    return await series(cluster.target);
+  } finally {
+    await cluster.end();
+  }
+}
+
+if (values.help) console.log(HELP);
+else process.exitCode = (await main()) > 0 ? 1 : 0;
