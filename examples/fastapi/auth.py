@@ -58,6 +58,7 @@ class Credentials:
 revoked: set[str] = set()
 
 
+# region credentials
 def credentials(query: str, authorizations: list[str], cookies: list[str]) -> Credentials:
     """Reads the query, the `Authorization` headers and the `Cookie` headers."""
     tokens = [value for name, value in parse_qsl(query, keep_blank_values=True) if name == "token"]
@@ -72,6 +73,7 @@ def credentials(query: str, authorizations: list[str], cookies: list[str]) -> Cr
             if equals and name == "session_token":
                 sessions.add(value)
     return Credentials(tokens, sessions)
+# endregion credentials
 
 
 def authenticate(given: Credentials) -> Identity:
@@ -93,6 +95,7 @@ def authenticate(given: Credentials) -> Identity:
     raise Refused(4001, "token_missing") if config.TOKENS_ACCEPTED else Refused(4003, "session_missing")
 
 
+# region verify
 def verify_token(token: str) -> Identity:
     """The identity that a token proves; raises Refused."""
     invalid = Refused(4001, "token_invalid")
@@ -149,3 +152,4 @@ def _not_before(claims: dict) -> bool:
     if "nbf" not in claims:
         return True
     return _number(claims["nbf"]) and time.time() >= claims["nbf"] - config.TOKEN_LEEWAY_S
+# endregion verify

@@ -14,6 +14,7 @@ from fastapi import WebSocket, WebSocketDisconnect
 import auth
 import config
 from limits import SlidingLog, bucket_log, refusal_log
+from log import log
 from messages import ID, PROTOCOL_ERRORS, ROOM, ROOM_TYPES, Frame, Refusal
 from messages import check_envelope, check_payload, decode, frame, has, timestamp
 
@@ -43,12 +44,14 @@ class Connection:
         self.queued_bytes = 0
         self.awake = asyncio.Event()
         self.ending: tuple[int, str] | None = None  # the Close frame that follows the queue
+        self.ended = (1006, "")  # how the connection ended, where the client or uvicorn ended it
         self.over = False  # nothing more is read or queued
         self.retry_after_ms = 0  # drawn when the server drains
         self.writer: asyncio.Task[None] | None = None
 
     # Sending
 
+    # region deliver
     def send(self, message: Frame) -> None:
         """Queues a message; a connection that reads too slowly is over."""
         if self.over:
@@ -71,6 +74,7 @@ class Connection:
         self.awake.set()
         # Not now: the caller may be going through the members of a room.
         asyncio.get_running_loop().call_soon(self.hub.leave_rooms, self)
+    # endregion deliver
 
     def notice(self) -> None:
         """Tells the client that the server restarts. Requests are answered with `shutting_down` from now on."""
@@ -89,6 +93,7 @@ class Connection:
         if self.writer is not None:
             self.writer.cancel()
 
+    # region write
     async def write(self) -> None:
         """Sends what is queued, one message after the other, and at last the Close frame."""
         while True:
@@ -102,20 +107,28 @@ class Connection:
                 return
             self.awake.clear()
             await self.awake.wait()
+    # endregion write
 
     # Receiving
 
+    # region read
     async def read(self) -> None:
         """Handles what comes until the client is gone."""
         while True:
             message = await self.websocket.receive()
             if message["type"] == "websocket.disconnect":
+                self.ended = (message.get("code", 1006), message.get("reason") or "")
                 return
             if not self.over:
-                self.handle(message.get("text"))
+                text = message.get("text")
+                length = len(message["bytes"] if text is None else text.encode())
+                log("message_received", self.id, self.user, message_length=length)
+                self.handle(text)
                 # uvicorn hands over a whole segment of messages without a pause: let the writer send meanwhile.
                 await asyncio.sleep(0)
+    # endregion read
 
+    # region handle
     def handle(self, text: str | None) -> None:
         """Carries out one message and replies to it; `text` is None for a binary message."""
         ref = room = None
@@ -135,8 +148,10 @@ class Connection:
             self.check_room(kind, room)
             REQUESTS[kind](self, message, ref)
         except Refusal as refusal:
+            log("websocket_error", self.id, self.user, code=refusal.code)
             self.send(frame("error", refusal.data, ref=ref, room=room))
             self.punish(refusal)
+    # endregion handle
 
     def ack(self, message: dict[str, Any], ref: str | None, data: dict[str, Any]) -> None:
         """Acknowledges a request that carries an `id`."""
@@ -165,6 +180,7 @@ class Connection:
         if len(self.rooms) >= config.MAX_ROOMS:
             raise Refusal("too_many_rooms", f"The connection is in {config.MAX_ROOMS} rooms.")
 
+    # region punish
     def punish(self, refusal: Refusal) -> None:
         """Ends the connection when a budget is spent."""
         if refusal.code in PROTOCOL_ERRORS and self.protocol_errors.spend():
@@ -173,6 +189,7 @@ class Connection:
             log = self.refusals[refusal.data["bucket"]]
             if log is not None and log.spend():
                 self.end(4101, f"rate_limited;retry_after_ms={refusal.data['retry_after_ms']}")
+    # endregion punish
 
     # Requests
 
@@ -247,6 +264,7 @@ class Connection:
 
     async def serve(self) -> None:
         """From the welcome to the end, whoever brings it about."""
+        log("websocket_connect", self.id, self.user)
         self.send(self.welcome())
         self.watch_expiry()
         self.writer = asyncio.create_task(self.write())
@@ -258,6 +276,8 @@ class Connection:
             self.over = True
             for task in tasks:
                 task.cancel()
+            code, reason = self.ending or self.ended
+            log("websocket_disconnect", self.id, self.user, code=code, reason=reason)
             # The peer may be gone while something is sent to it: that is an end like any other.
             for outcome in await asyncio.gather(*tasks, return_exceptions=True):
                 if isinstance(outcome, Exception) and not isinstance(outcome, WebSocketDisconnect):

@@ -73,13 +73,16 @@ class Hub:
         self.total_messages += 1
         self.recent_messages.append(time.monotonic())
 
+    # region revoke
     def revoke(self, session: str) -> None:
         """Ends a session, and with it all of its connections."""
         auth.revoked.add(session)
         for connection in self.everyone():
             if connection.identity.session == session:
                 connection.end(4003, "session_revoked")
+    # endregion revoke
 
+    # region stats
     def stats(self) -> dict[str, Any]:
         """The body of `/stats`."""
         now = time.monotonic()
@@ -93,3 +96,4 @@ class Hub:
             "uptime_seconds": uptime,
             "messages_per_second": len(self.recent_messages) / span,
         }
+    # endregion stats

@@ -7,6 +7,7 @@ from collections import deque
 import config
 
 
+# region log
 class SlidingLog:
     """At most `limit` entries in any `window_ms`: exact, where a token bucket or a fixed window is not."""
 
@@ -35,6 +36,7 @@ class SlidingLog:
         count = self.count()
         self.times.append(time.monotonic())
         return count + 1 >= self.limit
+# endregion log
 
 
 def bucket_log(bucket: config.Bucket) -> SlidingLog:

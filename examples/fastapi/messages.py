@@ -24,6 +24,7 @@ MAX_DEPTH = 64
 LARGEST = 1.7976931348623157e308
 
 
+# region refusal
 class Refusal(Exception):
     """A message that cannot be carried out: the code and the other members of the `error`."""
 
@@ -31,6 +32,7 @@ class Refusal(Exception):
         super().__init__(message)
         self.code = code
         self.data = {"code": code, "message": message, "retryable": code in RETRYABLE, **members}
+# endregion refusal
 
 
 class Frame(NamedTuple):
@@ -98,6 +100,7 @@ def _scrub(value: Any) -> Any:
     return value
 
 
+# region decode
 def decode(text: str) -> Any:
     """The JSON value of a text message; raises Refusal."""
     try:
@@ -108,6 +111,7 @@ def decode(text: str) -> Any:
         raise Refusal("invalid_json", f"The message is nested more than {MAX_DEPTH} levels deep.")
     # An unpaired surrogate can only come from an escape; U+FFFD takes its place.
     return _scrub(value) if "\\u" in text else value
+# endregion decode
 
 
 def has(message: Any, name: str, pattern: re.Pattern[str]) -> str | None:
@@ -116,6 +120,7 @@ def has(message: Any, name: str, pattern: re.Pattern[str]) -> str | None:
     return value if isinstance(value, str) and pattern.fullmatch(value) else None
 
 
+# region gates
 def check_envelope(message: Any) -> None:
     """Raises Refusal for what is wrong outside of `data`, in the order that the specification gives."""
     if not isinstance(message, dict):
@@ -150,3 +155,4 @@ def check_payload(message: dict[str, Any]) -> None:
             raise Refusal("invalid_payload", "`meta` is not an object.", path="/data/meta")
     if kind == "typing" and not isinstance(data.get("active"), bool):
         raise Refusal("invalid_payload", "`active` is missing or no boolean.", path="/data/active")
+# endregion gates

@@ -63,6 +63,7 @@ class Rooms:
         """The room, if the connection is in it."""
         return self.rooms[name] if name in connection.rooms else None
 
+    # region join
     def join(self, connection: Connection, name: str) -> tuple[dict[str, Any], Frame | None]:
         """Lets a connection in. Returns the `ack`, and what the others are to hear once it is sent."""
         room = self.rooms.setdefault(name, Room(name))
@@ -71,7 +72,9 @@ class Rooms:
         connection.rooms.add(name)
         event = frame("join", {"user": connection.user}, room=name) if first else None
         return {**room.listing(connection.user), "seq": room.seq, "epoch": room.epoch}, event
+    # endregion join
 
+    # region leave
     def leave(self, connection: Connection, name: str, reason: str, silent: bool = False) -> None:
         """Takes a connection out, and tells the others when it was the last one of its user."""
         if name not in connection.rooms:
@@ -92,7 +95,9 @@ class Rooms:
             room.typing.pop(connection.user).cancel()
         if not room.members:
             del self.rooms[name]
+    # endregion leave
 
+    # region chat
     def chat(self, connection: Connection, name: str, data: dict[str, Any]) -> dict[str, Any]:
         """Numbers a text, queues it for every member, and returns the `ack`."""
         room = self.rooms[name]
@@ -104,3 +109,4 @@ class Rooms:
         envelope = {"id": event_id, "room": name, "from": connection.user, "seq": room.seq}
         room.send(frame("chat", content, **envelope))
         return {"id": event_id, "seq": room.seq}
+    # endregion chat

@@ -7,6 +7,7 @@ import random
 import time
 from types import FrameType
 from typing import Any
+from uuid import uuid4
 
 import uvicorn
 from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
@@ -17,6 +18,7 @@ import auth
 import config
 from connection import Connection
 from hub import Hub
+from log import log
 from messages import timestamp
 from wire import ParlorProtocol
 
@@ -46,6 +48,7 @@ async def plain_get() -> None:
 
 if "operations" in config.FEATURES:
 
+    # region health
     @app.api_route("/stats", methods=["GET", "HEAD"])
     async def stats() -> JSONResponse:
         """Numbers for people."""
@@ -57,6 +60,7 @@ if "operations" in config.FEATURES:
         status = "draining" if hub.draining else "healthy"
         content = {"status": status, "active_connections": hub.active(), "timestamp": timestamp()}
         return JSONResponse(content, 503 if hub.draining else 200, NO_STORE)
+    # endregion health
 
 
 if "session" in config.FEATURES:
@@ -71,6 +75,7 @@ if "session" in config.FEATURES:
                 hub.revoke(session)
 
 
+# region endpoint
 @app.websocket("/ws")
 async def endpoint(websocket: WebSocket) -> None:
     """One connection, from its opening handshake on."""
@@ -103,6 +108,7 @@ async def endpoint(websocket: WebSocket) -> None:
             raise auth.Refused(1012, f"server_restart;retry_after_ms={random.randint(0, 5_000)}")
         hub.add(connection)
     except auth.Refused as refused:
+        log("websocket_disconnect", uuid4().hex, code=refused.code, reason=refused.reason)
         with contextlib.suppress(WebSocketDisconnect):
             await websocket.close(refused.code, refused.reason)
         return
@@ -110,8 +116,10 @@ async def endpoint(websocket: WebSocket) -> None:
         await connection.serve()
     finally:
         hub.remove(connection)
+# endregion endpoint
 
 
+# region drain
 class Server(uvicorn.Server):
     """uvicorn, stopping in its own time: it would close every socket 1012 before anything could be said."""
 
@@ -152,6 +160,7 @@ class Server(uvicorn.Server):
         deadline = time.monotonic() + seconds
         while not done() and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
+# endregion drain
 
 
 def main() -> None:
@@ -165,10 +174,12 @@ def main() -> None:
         http="h11",
         ws=ParlorProtocol,
         ws_max_size=config.MAX_MESSAGE_BYTES,
+        # region keepalive
         # uvicorn sends the next Ping once the last is answered. Early Pings leave more time for their answers: together
         # they stay within interval + timeout, and no answer that is waited for makes a Ping late.
         ws_ping_interval=interval * 0.4,
         ws_ping_timeout=min(interval, interval * 0.5 + timeout),
+        # endregion keepalive
         ws_per_message_deflate=False,
         # uvicorn's log lines hold the query, and with it the token.
         log_config=None,

@@ -13,17 +13,26 @@ MAX_FRAGMENTS = 16_384
 class ParlorProtocol(WebSocketsSansIOProtocol):
     """uvicorn's protocol, whose connections end also when nobody reads them."""
 
+    # region keepalive
     def keepalive_timeout(self) -> None:
         """Closes 4201 in place of 1011, and at once: a close that waits to be read never comes."""
         if self.close_sent or self.transport.is_closing():
             return
         self.conn.fail(4201, "heartbeat_timeout")
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": 4201, "reason": "heartbeat_timeout"})
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         if self.transport.get_write_buffer_size():
             self.transport.abort()
         else:
             self.transport.close()
+    # endregion keepalive
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tells an end without a Close frame, which is 1006, from a Close frame without a code, which is 1005."""
+        if not self.close_sent:
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006})
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Sends the library's 414 or 431 for a head that it does not read: uvicorn leaves the client waiting."""

@@ -51,12 +51,14 @@ export async function authenticate({ tokens, sessions: cookies }) {
     : new Refused(4003, 'session_missing');
 }
 
+// #region session
 function lookUp(session) {
   if (revoked.has(session)) throw new Refused(4003, 'session_revoked');
   if (!sessions.has(session)) throw new Refused(4003, 'session_invalid');
   if (sessionsEnd !== null && Date.now() >= sessionsEnd) throw new Refused(4003, 'session_expired');
   return { user: sessions.get(session), method: 'session', expiresAt: sessionsEnd, session };
 }
+// #endregion session
 
 // #region verify
 async function verify(token) {

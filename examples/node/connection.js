@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import * as config from './config.js';
 import { SlidingLog } from './limits.js';
+import { log } from './log.js';
 import { encode, Refusal, read, timestamp } from './messages.js';
 import { roomOf } from './rooms.js';
 
@@ -32,16 +33,21 @@ export class Connection {
     Object.assign(this, { hub, socket, tcp, identity, user: identity.user });
   }
 
+  // #region serve
   /** From the welcome to the end, whoever brings it about. */
   serve() {
+    log('websocket_connect', this);
     this.deliver(encode('welcome', this.#welcome()));
     this.#watchExpiry();
     this.#beat();
     this.socket.on('message', (bytes, isBinary) => {
       // ws gives a Buffer for both: only the flag tells them apart.
-      if (!this.over) this.#handle(isBinary ? null : bytes.toString());
+      if (this.over) return;
+      log('message_received', this, { message_length: bytes.length });
+      this.#handle(isBinary ? null : bytes.toString());
     });
   }
+  // #endregion serve
 
   // #region deliver
   /** Queues a frame, and never waits: a connection that reads too slowly ends, and only that one. */
@@ -56,6 +62,7 @@ export class Connection {
   end(code, reason) {
     if (this.over) return;
     this.over = true;
+    this.ending = { code, reason };
     this.socket.close(code, reason);
     this.#timers.push(setTimeout(() => this.socket.terminate(), FAREWELL_MS)); // it may never read the Close
     setImmediate(() => this.gone()); // not now: the caller may be walking through a room
@@ -90,6 +97,7 @@ export class Connection {
       requests[type](this, request, room === undefined ? undefined : roomOf(room), data);
     } catch (fault) {
       if (!(fault instanceof Refusal)) throw fault;
+      log('websocket_error', this, { code: fault.data.code });
       this.deliver(encode('error', fault.data, { ref: id, room }));
       this.#punish(fault); // and the connection goes on
     }

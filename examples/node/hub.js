@@ -43,12 +43,14 @@ export class Hub {
     if (!this.#users.has(user) && this.#logs.get(user)?.count() === 0) this.#logs.delete(user);
   }
 
+  // #region revoke
   /** Ends a session, and with it all of its connections. */
   revoke(session) {
     revoked.add(session);
     for (const connection of this.everyone())
       if (connection.identity.session === session) connection.end(4003, 'session_revoked');
   }
+  // #endregion revoke
 
   countMessage() {
     this.total += 1;

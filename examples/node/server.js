@@ -1,4 +1,5 @@
 // Parlor v1 on node:http and ws: the endpoints, and the life of the server.
+import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocketServer } from 'ws';
@@ -6,6 +7,7 @@ import { authenticate, credentials, Refused } from './auth.js';
 import * as config from './config.js';
 import { Connection } from './connection.js';
 import { Hub } from './hub.js';
+import { log } from './log.js';
 import { encode, Refusal, timestamp } from './messages.js';
 
 const CROSSING_MS = 600; // how long requests that cross the notice are still answered
@@ -21,6 +23,13 @@ const sockets = new WebSocketServer({
 });
 const chosen = (offered) =>
   ['parlor.v1', 'parlor.unsupported'].find((each) => [...offered].includes(each));
+
+/** What ws closes with where it cannot read; everything else breaks the protocol. */
+const closes = {
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 1009,
+  WS_ERR_INVALID_UTF8: 1007,
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: 1008,
+};
 
 // #region upgrade
 const server = createServer(answer);
@@ -44,7 +53,7 @@ function originAllowed(origin, { tokens, sessions }) {
 }
 
 async function open(socket, tcp, given) {
-  socket.on('error', () => {}); // ws closes with the right code itself; 'close' follows
+  socket.on('error', () => {}); // ws has closed with the right code already; 'close' follows
   socket.pause(); // messages may come before the token is verified
   try {
     if (socket.protocol === 'parlor.unsupported') throw new Refused(4002, 'version_unsupported');
@@ -52,14 +61,21 @@ async function open(socket, tcp, given) {
     if (hub.draining) throw new Refused(1012, `server_restart;retry_after_ms=${spread()}`);
     if (socket.readyState !== socket.OPEN) return;
     hub.add(connection);
-    socket.on('close', () => {
+    socket.on('error', ({ code }) => {
+      connection.ending ??= { code: closes[code] ?? 1002, reason: '' };
+    });
+    socket.on('close', (code, reason) => {
+      // The first Close frame counts, whoever sent it.
+      log('websocket_disconnect', connection, connection.ending ?? { code, reason: `${reason}` });
       connection.gone();
       connection.stopTimers();
     });
     connection.serve();
   } catch (refused) {
     if (!(refused instanceof Refused)) throw refused;
-    socket.close(refused.code, refused.reason);
+    const { code, reason } = refused;
+    log('websocket_disconnect', { id: randomUUID() }, { code, reason });
+    socket.close(code, reason);
     setTimeout(() => socket.terminate(), 5_000).unref();
   } finally {
     socket.resume();
@@ -143,6 +159,7 @@ async function drain() {
   const deadline = performance.now() + config.graceMs;
   while (sockets.clients.size > 0 && performance.now() < deadline) await sleep(20);
   for (const socket of sockets.clients) socket.terminate(); // who does not answer is cut
+  while (sockets.clients.size > 0) await sleep(1);
   process.exit(0);
 }
 
