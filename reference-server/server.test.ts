@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { aloneInMemory, type BrokerFactory } from './core.js';
 import { Client, connect, mint, type Started, start } from './fixtures/client.js';
 import { slowBroker } from './fixtures/slow.js';
-import { MemorySessions, sessionKey } from './sessions.js';
+import { MemorySessions, type Session, sessionKey } from './sessions.js';
 
 let started: Started[] = [];
 
@@ -18,6 +19,30 @@ afterEach(async () => {
   await Promise.all(started.map(({ server }) => server.stop()));
   started = [];
 });
+
+/** Holds up whoever passes until it is opened. */
+class Gate {
+  #arrive: () => void = () => undefined;
+  #open: () => void = () => undefined;
+  readonly reached = new Promise<void>((resolve) => {
+    this.#arrive = resolve;
+  });
+  readonly #opened = new Promise<void>((resolve) => {
+    this.#open = resolve;
+  });
+
+  pass(): Promise<void> {
+    this.#arrive();
+    return this.#opened;
+  }
+
+  open(): void {
+    this.#open();
+  }
+}
+
+const stats = async (port: number) =>
+  (await (await fetch(`http://127.0.0.1:${port}/stats`)).json()) as { active_connections: number };
 
 const ORIGIN = { origin: 'https://app.test' };
 
@@ -161,6 +186,47 @@ describe('an open connection', () => {
     expect(await two.request({ type: 'ping', id: '1' })).toMatchObject({ type: 'pong' });
     expect(await session('s1').ended).toEqual({ code: 4003, reason: 'session_revoked' });
   });
+
+  it.each(['store', 'broker'] as const)(
+    'is not welcomed by a session that is revoked while the %s is being asked',
+    async (slow) => {
+      const gate = new Gate();
+      const store = new MemorySessions();
+      store.create(sessionKey('s'), { user: 'ann', expiresAt: null, revoked: false });
+      const found = async (key: string) => {
+        const session = store.find(key);
+        await gate.pass();
+        return session;
+      };
+      const sessions = {
+        find: slow === 'store' ? found : (key: string) => store.find(key),
+        create: (key: string, session: Session) => store.create(key, session),
+        revoke: (key: string) => store.revoke(key),
+      };
+      const entering: BrokerFactory = async (...given) => {
+        const right = await aloneInMemory(...given);
+        return {
+          ...right,
+          enter: async (...entered) => {
+            await gate.pass();
+            return right.enter(...entered);
+          },
+        };
+      };
+      const { server, port } = await run({
+        sessions,
+        ...(slow === 'broker' && { broker: entering }),
+      });
+      const ann = new Client(port, '', { ...ORIGIN, cookie: 'session_token=s' });
+      await gate.reached;
+      expect(await server.revokeSession('s')).toBe(true);
+      gate.open();
+      expect(await ann.ended).toEqual({ code: 4003, reason: 'session_revoked' });
+      expect(ann.received).toEqual([]);
+      const { active_connections: active } = await stats(port);
+      expect(active).toBe(0);
+    },
+  );
 
   it('is closed for a message too long, and for one that is not UTF-8', async () => {
     const limits = { max_message_bytes: 2_048, max_text_bytes: 1_024 };

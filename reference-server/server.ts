@@ -14,7 +14,7 @@ import { Gatherer } from './outbox.js';
 import { defaultParts, type Parts, withParts } from './parts.js';
 import { perform } from './perform.js';
 import { Pulses } from './pulses.js';
-import { revokeSession } from './sessions.js';
+import { claimSession, revokeSession } from './sessions.js';
 import { drain, type Signal } from './shutdown.js';
 import type { Core, Notice } from './state.js';
 import { answerUpgrade, createUpgrader, opening, type ParlorSocket, tap } from './upgrade.js';
@@ -100,6 +100,7 @@ export async function createServer(
         const link = new Link(core, out, ws, socket, begin);
         connect(ws, link, links, pulses);
         const credential = credentialOf(core, asked);
+        if (credential.by === 'session') claimSession(core, link.connection, credential.value);
         if (credential.by !== 'message') return link.decide(authenticate(core, credential, now()));
         link.awaitFirst();
         awaitFirst(core, link.connection);

@@ -5,7 +5,7 @@ import { BackendUnavailable } from './broker/broker.js';
 import type { Instant } from './clock.js';
 import { after, type Maybe } from './maybe.js';
 import { perform } from './perform.js';
-import type { Closing, Core, Grant } from './state.js';
+import type { Closing, Connection, Core, Grant } from './state.js';
 
 /** The cookie that carries a session. */
 export const COOKIE = 'session_token';
@@ -86,11 +86,9 @@ export interface SessionsParts {
   grant(session: Session, key: string): Grant;
   /** How a connection ends whose session was refused for this reason. */
   refusal(reason: string): Closing;
-  /** The connections of this instance that end when a session is revoked. */
-  affected(core: Core, key: string): Grantees;
+  /** The connections of this instance, welcomed or not yet, that end when a session is revoked. */
+  affected(core: Core, key: string): Iterable<Connection>;
 }
-
-type Grantees = Iterable<Core['connections'] extends Map<string, infer C> ? C : never>;
 
 /** As the specification has it. */
 export const sessions: SessionsParts = {
@@ -124,8 +122,13 @@ export const sessions: SessionsParts = {
   refusal: (reason) => ({ code: 4003, reason }),
 
   affected: (core, key) =>
-    [...core.connections.values()].filter(({ grant }) => grant.session === key),
+    [...core.connections.values(), ...core.awaiting].filter(({ grant }) => grant.session === key),
 };
+
+/** Notes the session that a connection is judged by: a revocation in the meantime has to find it. */
+export function claimSession(core: Core, connection: Connection, value: string): void {
+  connection.grant = { ...connection.grant, session: core.parts.sessions.key(value) };
+}
 
 /** Judges a session: its user, or the close that its fault deserves. */
 export function verifySession(core: Core, value: string, at: Instant): Maybe<Verdict> {
