@@ -3,6 +3,7 @@ import { BackendUnavailable } from './broker.js';
 import { type Client, createClient, isCluster } from './redis-client.js';
 import type { Reply } from './redis-codec.js';
 import { Deadlines } from './redis-deadlines.js';
+import { sparing } from './redis-log.js';
 import type { ScriptName } from './redis-scripts.js';
 
 /** Where Redis is, and how long to wait for it. */
@@ -78,6 +79,8 @@ export class RedisLink {
   readonly #client: Client;
   readonly #deadlines: Deadlines;
   readonly #log: (event: Readonly<Record<string, unknown>>) => void;
+  /** The same, for what an outage brings about again and again. */
+  readonly #repeated: (event: Readonly<Record<string, unknown>>) => void;
   #user: LinkUser = { settle: async () => {}, lost: () => {}, push: () => {} };
   #connected = false;
   #settling: Promise<void> | null = null;
@@ -87,6 +90,7 @@ export class RedisLink {
 
   constructor({ url, deadlineMs = 2_000, log = () => {} }: RedisLinkOptions) {
     this.#log = log;
+    this.#repeated = sparing(log);
     this.sharded = isCluster(url);
     this.#client = createClient(url, deadlineMs);
     this.#deadlines = new Deadlines(deadlineMs, (failLate) => this.#overdue(failLate));
@@ -96,7 +100,7 @@ export class RedisLink {
     this.#client.on('ready', () => this.#ready());
     this.#client.on('close', () => this.#down('the connection to Redis is closed'));
     this.#client.on('error', (error: Error) =>
-      this.#log({ event: 'redis_error', reason: error.message }),
+      this.#repeated({ event: 'redis_error', reason: error.message }),
     );
     this.#client.on('smessageBuffer', (channel: Buffer, bytes: Buffer) =>
       this.#user.push(channel.toString(), bytes),
@@ -165,7 +169,7 @@ export class RedisLink {
       this.state = 'up';
       this.upSince = performance.now();
     } catch (error) {
-      this.#log({ event: 'redis_unsettled', reason: String(error) });
+      this.#repeated({ event: 'redis_unsettled', reason: String(error) });
       this.#again(SETTLE_AGAIN_MS);
     } finally {
       this.#settling = null;

@@ -1,5 +1,6 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { mint, SECRET } from '../fixtures/client.js';
 import { type RedisServer, startRedis } from '../fixtures/redis-server.js';
 import { type Served, serve } from '../serve.js';
 
@@ -18,6 +19,8 @@ async function start(url: string, instance: string): Promise<Served> {
   const one = await serve({
     PORT: '0',
     PARLOR_LOG: 'off',
+    PARLOR_TOKEN_SECRET: SECRET,
+    PARLOR_MESSAGES_LIMIT: '100',
     PARLOR_REDIS_URL: url,
     PARLOR_INSTANCE: instance,
     PARLOR_PRESENCE_TTL_MS: '5000',
@@ -34,7 +37,8 @@ interface Peer {
   send(message: object): void;
 }
 
-function connect({ url, token }: Served, headers: Record<string, string> = {}): Peer {
+function connect({ url }: Served, user = 'ann', headers: Record<string, string> = {}): Peer {
+  const token = mint(user, { scope: 'parlor:broadcast' });
   const query = headers['cookie'] === undefined ? `?token=${token}` : '';
   const socket = new WebSocket(`${url}${query}`, 'parlor.v1', { headers });
   sockets.push(socket);
@@ -64,15 +68,50 @@ it('two servers over one Redis are one server', async () => {
   expect(too.inbox[2]).toMatchObject({ seq: 1, data: { text: 'hello' } });
 });
 
+it('a request that crosses its twin on another server is carried out once', {
+  timeout: 60_000,
+}, async () => {
+  redis = await startRedis();
+  const [a, b] = [await start(redis.url, 'a'), await start(redis.url, 'b')];
+  const twins = [connect(a), connect(b)];
+  const bob = connect(b, 'bob');
+  await eventually(() => expect([...twins, bob].map(types)).toEqual(Array(3).fill(['welcome'])));
+  const acks = (id: string) =>
+    twins.map(({ inbox }) => inbox.find(({ type, ref }) => type === 'ack' && ref === id)?.data);
+  const texts = ['0', '1', '2', '3', '4'];
+  for (const type of ['direct', 'broadcast']) {
+    for (const text of texts) {
+      const id = `${type}-${text}`;
+      const data = type === 'direct' ? { to: 'bob', text } : { text };
+      for (const twin of twins) twin.send({ type, id, data });
+      await eventually(() => expect(acks(id)).not.toContain(undefined));
+      const [one, other] = acks(id);
+      expect(one?.['id']).toBe(other?.['id']);
+      expect([one?.['duplicate'], other?.['duplicate']].filter(Boolean)).toEqual([true]);
+    }
+    // Whatever was published twice comes before this.
+    const marker = { to: 'bob', text: 'marker' };
+    for (const twin of twins) twin.send({ type: 'direct', id: `${type}-marker`, data: marker });
+  }
+  await eventually(() => expect(bob.inbox.at(-1)?.data['text']).toBe('marker'));
+  const heard = bob.inbox.filter(({ type }) => type === 'direct' || type === 'broadcast');
+  expect(heard.map(({ type, data }) => `${type} ${data['text']}`)).toEqual(
+    ['direct', 'broadcast'].flatMap((type) => [
+      ...texts.map((text) => `${type} ${text}`),
+      'direct marker',
+    ]),
+  );
+});
+
 it('a session that is revoked on one server ends on the other', async () => {
   redis = await startRedis();
   const [a, b] = [await start(redis.url, 'a'), await start(redis.url, 'b')];
   const cookie = { cookie: 'session_token=a-session', origin: 'https://app.test' };
-  const ann = connect(b, cookie);
+  const ann = connect(b, 'ann', cookie);
   await eventually(() => expect(types(ann)).toEqual(['welcome']));
   expect(await a.server.revokeSession('a-session')).toBe(true);
   await eventually(() => expect(ann.closed).toEqual([{ code: 4003, reason: 'session_revoked' }]));
-  const again = connect(b, cookie);
+  const again = connect(b, 'ann', cookie);
   await eventually(() => expect(again.closed).toEqual([{ code: 4003, reason: 'session_revoked' }]));
 });
 
