@@ -122,6 +122,7 @@ export const flags = {
     'json, ndjson, junit, html, markdown, annotations or badge; - is stdout',
     parseReportFile,
   ),
+  coverage: on(REPORTS, 'show what generated conversations exercised'),
   'profile-run': on(REPORTS, 'show where the time went'),
 } as const satisfies Record<string, Flag<unknown>>;
 

@@ -4,7 +4,7 @@ import type { ExitCode, Reporter, RunEvent } from '#conformance/harness/events.j
 import { killStarted } from '#conformance/harness/process.js';
 import { type RunOptions, runConformance } from '#conformance/harness/run.js';
 import { messageOf } from '#conformance/harness/verdict.js';
-import type { ObserveOptions } from '#conformance/properties/index.js';
+import type { Observation, ObserveOptions } from '#conformance/properties/index.js';
 import { openReports } from '#conformance/reports/files.js';
 import { redacting } from '#conformance/reports/redact.js';
 import type { Opening } from '#conformance/reports/report.js';
@@ -48,12 +48,13 @@ async function run(
 ): Promise<ExitCode> {
   const target = targetOf(said, io.cwd);
   for (const name of said.require ?? []) knownProfile(name, '--require');
-  const checks = only ?? (await chosen(said, io.cwd));
+  const seen: Observed = {};
+  const checks = only ?? (await chosen(said, io.cwd, seen));
   const opening = openingOf(said, io);
   const outlets = outletsOf(said, opening, io);
   const end = await runConformance(target, {
     checks,
-    report: redacting(again(flags, outlets.report), secretsOf(target)),
+    report: redacting(again(flags, covering(seen, outlets.report)), secretsOf(target)),
     ...optionsOf(said),
     signal: io.signal,
   });
@@ -64,11 +65,37 @@ async function run(
   return outlets.broken().length > 0 && end.exit_code === 0 ? 5 : end.exit_code;
 }
 
-async function chosen(said: Said, cwd: string): Promise<Check[]> {
+/** What the conversations of the run came to, once they have ended. */
+interface Observed {
+  observation?: Observation;
+}
+
+/** A reporter that tells what was exercised, before the run ends. */
+function covering(seen: Observed, report: Reporter): Reporter {
+  return async (event) => {
+    const { observation } = seen;
+    if (event.event === 'run_end' && observation) {
+      const { coverageTable } = await import('#conformance/properties/index.js');
+      await report({ event: 'coverage', sections: coverageTable(observation.coverage) });
+    }
+    return report(event);
+  };
+}
+
+async function chosen(said: Said, cwd: string, seen: Observed): Promise<Check[]> {
   const { checks: all } = await import('#conformance/checks/index.js');
   const { conversations, failuresFolder } = await import('#conformance/properties/index.js');
   const folder = join(cwd, failuresFolder);
-  const held = said.time === 0 ? [] : conversations({ folder, ...conversationsOf(said) });
+  const held =
+    said.time === 0
+      ? []
+      : conversations({
+          folder,
+          ...conversationsOf(said),
+          observed: (each) => {
+            seen.observation = each;
+          },
+        });
   return selected([...all, ...held], said);
 }
 
@@ -113,6 +140,7 @@ function outletsOf(said: Said, opening: Opening, io: Io): Outlets {
   };
   const shown = terminal(screen, bookFor(io.cwd), opening, {
     profile: said['profile-run'] ?? false,
+    coverage: said.coverage ?? false,
   });
   const written = openReports(files, opening, { cwd: io.cwd, stdout: io.stdout, bookFrom });
   const broken = new Map<number, string>();

@@ -64,6 +64,7 @@ describe('flags, variables and config', () => {
     seed: ['7', { settings: { seed: 7 } }],
     time: ['0', { settings: { time: 0 } }],
     report: ['json=/r.json', { settings: { report: ['json=/r.json'] } }],
+    coverage: ['1'],
     'profile-run': ['1'],
   };
 

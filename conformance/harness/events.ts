@@ -109,6 +109,18 @@ export interface Note {
   text: string;
 }
 
+/** How often something came about in generated conversations. */
+export interface CoverageSection {
+  title: string;
+  rows: { what: string; times: number }[];
+}
+
+/** What generated conversations exercised; emitted once, before the end of the run. */
+export interface CoverageEvent {
+  event: 'coverage';
+  sections: CoverageSection[];
+}
+
 /** Counts of checks by verdict; `known` failures are not in `fail`. */
 export interface Totals {
   pass: number;
@@ -136,7 +148,7 @@ export interface RunEnd {
  */
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 64;
 
-export type RunEvent = RunStart | CheckStart | CheckEnd | Finding | Note | RunEnd;
+export type RunEvent = RunStart | CheckStart | CheckEnd | Finding | Note | CoverageEvent | RunEnd;
 
 /** Receives every event of a run, in order; each report is one of these. */
 export type Reporter = (event: RunEvent) => void | Promise<void>;

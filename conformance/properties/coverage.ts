@@ -11,6 +11,8 @@ export class Coverage {
   readonly replies = new Map<string, number>();
   /** Requests of different connections in the same room that were under way together, such as `join ∥ leave`. */
   readonly pairs = new Map<string, number>();
+  /** How often each mistake was made, by its label. */
+  readonly mistakes = new Map<string, number>();
   /** Deliveries to members whose membership was in no doubt, and to those who were coming or going. */
   stable = 0;
   racing = 0;
@@ -18,9 +20,12 @@ export class Coverage {
   /** Adds one conversation. */
   add({ facts, rooms, events, seen }: Judgement): void {
     this.conversations += 1;
+    for (const entry of facts.trace.entries)
+      if (entry.kind === 'end' && entry.breach) count(this.mistakes, entry.breach.label);
     for (const [rule, times] of seen) count(this.rules, rule, times);
     for (const request of facts.requests) {
       const { message, reply, faulty } = request;
+      if (faulty) count(this.mistakes, faulty.label);
       const state = message.room === undefined ? '–' : rooms.state(request);
       const outcome = reply
         ? (refusal(request) ?? (reply.message.data.duplicate ? 'duplicate' : reply.message.type))

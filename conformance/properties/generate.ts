@@ -147,6 +147,9 @@ export function* drawScripts(arbitrary: fc.Arbitrary<Script>, seed: number): Gen
     yield* fc.sample(arbitrary, { seed: seed + batch, numRuns: 64 });
 }
 
+/** Times that every mistake is made, each time in another variant. */
+export const SWEEPS = 5;
+
 /** Mistakes that one connection makes in a row, below the smallest usual budget for them. */
 const MISTAKES_IN_A_ROW = 16;
 

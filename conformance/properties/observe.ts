@@ -2,7 +2,7 @@ import type { Stage } from '#conformance/harness/stage.js';
 import { type Bounds, campaign, type Finding, type Scene } from './campaign.js';
 import { corpus } from './corpus.js';
 import type { Coverage } from './coverage.js';
-import { drawScripts, scripts, sweep } from './generate.js';
+import { drawScripts, SWEEPS, scripts, sweep } from './generate.js';
 import { type JudgedRule, judged, situations } from './judged.js';
 import { reachable } from './reach.js';
 import { reproduce } from './reproduce.js';
@@ -50,8 +50,6 @@ const SLOWEST_MS = 500;
 const SMALLER_MS = 40_000;
 /** Times that the corpus is run: once alone, once among others. */
 const CORPUS_ROUNDS = 2;
-/** Times that every mistake is made, each time in another variant. */
-const SWEEPS = 5;
 /** Drawn scripts between two that make mistakes. */
 const BETWEEN = 2;
 

@@ -1,10 +1,5 @@
+import type { CoverageSection } from '#conformance/harness/events.js';
 import type { Coverage } from './coverage.js';
-
-/** One row of what conversations have exercised. */
-export interface Row {
-  what: string;
-  times: number;
-}
 
 /** What many conversations have exercised, for people: replies by request and state, deliveries, and pairs in flight. */
 export function coverageTable({
@@ -13,7 +8,8 @@ export function coverageTable({
   pairs,
   stable,
   racing,
-}: Coverage): { title: string; rows: Row[] }[] {
+  mistakes,
+}: Coverage): CoverageSection[] {
   const rows = (map: ReadonlyMap<string, number>) =>
     [...map].map(([what, times]) => ({ what, times })).sort((a, b) => b.times - a.times);
   return [
@@ -21,6 +17,11 @@ export function coverageTable({
       title: 'Conversations and deliveries',
       rows: [
         { what: 'conversations', times: conversations },
+        { what: 'different mistakes made', times: mistakes.size },
+        {
+          what: 'times that the rarest of them was made',
+          times: mistakes.size === 0 ? 0 : Math.min(...mistakes.values()),
+        },
         { what: 'deliveries to settled members', times: stable },
         { what: 'deliveries to members who were coming or going', times: racing },
       ],

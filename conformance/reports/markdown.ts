@@ -38,6 +38,7 @@ export function markdown(report: Report, book: RuleBook): string {
         ]
       : []),
     ...openQuestions(report),
+    ...exercised(report),
   ].join('\n')}\n`;
 }
 
@@ -122,6 +123,22 @@ function openQuestions(report: Report): string[] {
     '|---|---|---|',
     ...rows.map((cells) => `| ${cells.map((cell) => plain(cell)).join(' | ')} |`),
     '',
+    '</details>',
+    '',
+  ];
+}
+
+function exercised({ coverage = [] }: Report): string[] {
+  if (coverage.length === 0) return [];
+  return [
+    '<details><summary>What generated conversations exercised</summary>',
+    '',
+    ...coverage.flatMap(({ title, rows }) => [
+      `| ${plain(title)} | times |`,
+      '|---|---:|',
+      ...rows.map(({ what, times }) => `| ${plain(what)} | ${times} |`),
+      '',
+    ]),
     '</details>',
     '',
   ];

@@ -123,6 +123,15 @@ const report = Type.Object(
     notes: Type.Array(
       Type.Object({ level: Type.Enum(['info', 'warning', 'error']), text: Type.String() }),
     ),
+    coverage: Type.Optional(
+      Type.Array(
+        Type.Object({
+          title: Type.String(),
+          rows: Type.Array(Type.Object({ what: Type.String(), times: Count() })),
+        }),
+        { description: 'What generated conversations exercised, and how often.' },
+      ),
+    ),
   },
   {
     title: 'Parlor conformance report',

@@ -1,5 +1,6 @@
 import type {
   CheckEnd,
+  CoverageSection,
   ExitCode,
   Finding,
   Reporter,
@@ -36,6 +37,8 @@ export interface Report {
   findings: FrameFault[];
   not_exercised: RunStart['not_exercised'];
   notes: { level: 'info' | 'warning' | 'error'; text: string }[];
+  /** What generated conversations exercised; absent where none were held. */
+  coverage?: CoverageSection[];
 }
 
 /** What a report says of a run whose first event never came, such as one without a target. */
@@ -127,6 +130,9 @@ function add(report: Report, event: RunEvent): void {
     }
     case 'note':
       report.notes.push({ level: event.level, text: event.text });
+      return;
+    case 'coverage':
+      report.coverage = event.sections;
       return;
     case 'run_end':
       close(report, event);

@@ -30,6 +30,7 @@ const { values } = parseArgs({
 /** Holds them, prints what they came to; the number of rules that were broken. */
 async function series(target: Target): Promise<number> {
   const broken: CheckEnd[] = [];
+  const notes = new Set<string>();
   const observations: Observation[] = [];
   const { exit_code, summary } = await runConformance(target, {
     checks: conversations({
@@ -40,13 +41,14 @@ async function series(target: Target): Promise<number> {
     ...(values.seed === undefined ? {} : { seed: whole('seed', values.seed) }),
     report: (event) => {
       if (event.event === 'check_end' && event.verdict === 'fail') broken.push(event);
+      if (event.event === 'note' && event.level === 'error') notes.add(event.text);
       if (event.event === 'run_start') console.log(`seed ${event.seed}`);
     },
   });
   for (const { rule, failure } of broken)
     console.log(`${rule}: ${failure?.actual} (${failure?.replay ?? failure?.caused_by})`);
   const [observation] = observations;
-  if (!observation) throw new Error(summary);
+  if (!observation) throw new Error([summary, ...[...notes].slice(0, 1)].join('\n'));
   const { coverage, inconclusive, heldMs } = observation;
   console.log(
     `${coverage.conversations} conversations in ${(heldMs / 1_000).toFixed(1)} s, ${Math.round((coverage.conversations / heldMs) * 1_000)} a second, ${inconclusive} undecided, ${broken.length} rules broken`,

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { validateClient } from '#schemas/validate.js';
+import { breaches } from '../breaches.js';
 import { converse } from '../converse.js';
-import { sweep } from '../generate.js';
+import { Coverage } from '../coverage.js';
+import { SWEEPS, sweep } from '../generate.js';
 import { mistakes } from '../mistakes.js';
 import { announced, coreOnly, styles } from '../model/announced.js';
 import { randomFrom, Simulation } from '../model/network.js';
@@ -50,6 +52,22 @@ describe('messages made from the schemas', () => {
   it('are many', () => {
     expect(mistakes.length).toBeGreaterThan(200);
     expect(new Set(mistakes.map(({ label }) => label)).size).toBe(mistakes.length);
+  });
+
+  it('make every mistake of every message at least five times in a run', async () => {
+    const coverage = new Coverage();
+    for (let round = 0; round < SWEEPS; round += 1) {
+      for (const script of sweep(round)) {
+        const [style] = styles as [(typeof styles)[number]];
+        const network = new Simulation(new Server(announced, style, () => false), randomFrom(1));
+        coverage.add((await converse(script, network, announced, 'test')).judgement);
+      }
+    }
+    const setting = { room: 'a', nowhere: 'b', id: '1', announced, variant: 0 };
+    const due = [...mistakes.filter((each) => each.make(setting)), ...breaches];
+    expect(due.length).toBeGreaterThan(200);
+    const rare = due.filter(({ label }) => (coverage.mistakes.get(label) ?? 0) < 5);
+    expect(rare.map(({ label }) => label)).toEqual([]);
   });
 
   it.each([

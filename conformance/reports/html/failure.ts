@@ -14,7 +14,7 @@ export function failureArticle(broken: Broken, index: number, book: RuleBook): H
   const { failure, rule, check, text, level, grade, known, seen_in } = broken;
   return html`<article class="failure ${grade}" id="${anchor(broken)}">
 <details${index < OPEN && grade !== 'known' ? html` open` : ''}>
-<summary><h3>${chip(grade)} <code>${check}</code></h3><p class="gist">${shorten(failure.actual, 160)}</p></summary>
+<summary><h3>${chip(grade)} <code>${check}</code></h3><span class="gist">${shorten(failure.actual, 160)}</span></summary>
 <div class="body">
 ${text !== '' && html`<blockquote>${prose(text)} <span class="level">${level}</span></blockquote>`}
 <p class="where"><a href="${book.link(rule)}">Read the rule in the spec</a>${seen_in !== undefined && html`. A frame broke it first that <code>${seen_in}</code> received.`}</p>

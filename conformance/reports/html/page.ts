@@ -94,9 +94,10 @@ function brokenSections(report: Report, book: RuleBook): Html {
   })}`;
 }
 
-function about({ target: { welcome }, notes }: Report): Html {
+function about({ target: { welcome }, notes, coverage = [] }: Report): Html {
   return html`<section aria-labelledby="about"><h2 id="about">About this run</h2>
 ${notes.length > 0 && html`<ul class="notes">${notes.map(({ level, text }) => html`<li class="${level}">${level !== 'info' && html`<strong>${level}</strong> `}${text}</li>`)}</ul>`}
 ${welcome && html`<details><summary>What the server announced</summary><pre><code>${JSON.stringify(welcome, null, 2)}</code></pre></details>`}
+${coverage.length > 0 && html`<details><summary>What generated conversations exercised</summary>${coverage.map(({ title, rows }) => html`<h3>${title}</h3><dl>${rows.map(({ what, times }) => html`<div><dt>${what}</dt><dd>${times}</dd></div>`)}</dl>`)}</details>`}
 </section>`;
 }

@@ -57,7 +57,7 @@ header.good h1 { color: var(--pass); } header.bad h1 { color: var(--fail); } hea
 summary { cursor: pointer; }
 .failure > details > summary { padding: .9rem 1.1rem; }
 .failure summary h3 { display: inline; overflow-wrap: anywhere; }
-.failure .gist { color: var(--soft); margin: .25rem 0 0 1.1rem; overflow-wrap: anywhere; }
+.failure .gist { display: block; color: var(--soft); margin: .25rem 0 0 1.1rem; overflow-wrap: anywhere; }
 .failure > details[open] > summary .gist { display: none; }
 .body { padding: 0 1.1rem 1.1rem; }
 blockquote { border-left: 3px solid var(--line); padding-left: .9rem; font-size: 1.05rem; }

@@ -9,8 +9,16 @@ const SLOWEST = 10;
 // More than this nobody reads in a terminal.
 const IN_FULL = 12;
 
+/** What is shown on demand. */
+export interface Shown {
+  /** Where the time went. */
+  profile?: boolean;
+  /** What generated conversations exercised. */
+  coverage?: boolean;
+}
+
 /** All that follows the progress: failures first, then what stayed undecided, totals last. */
-export function closing(report: Report, style: Style, profile: boolean): string[] {
+export function closing(report: Report, style: Style, shown: Shown): string[] {
   const { colors, width } = style;
   const verdict = report.exit_code === 0 ? colors.green : colors.red;
   return [
@@ -18,7 +26,8 @@ export function closing(report: Report, style: Style, profile: boolean): string[
     ...broken(report, style),
     ...reasons('undecided', undecided(report), style),
     ...reasons('not exercised', notExercised(report), style),
-    ...(profile ? whereTheTimeWent(report, style) : []),
+    ...(shown.coverage ? exercised(report, style) : []),
+    ...(shown.profile ? whereTheTimeWent(report, style) : []),
     ...wrap(visible(report.summary), width).map((line) => verdict(colors.bold(line))),
     ...apart(report, style),
     totalsLine(report),
@@ -80,6 +89,16 @@ function reasons(title: string, found: readonly (Reason | CheckResult)[], style:
     ),
   ]);
   return [style.colors.bold(`${title[0]?.toUpperCase()}${title.slice(1)}`), ...lines, ''];
+}
+
+function exercised({ coverage = [] }: Report, { colors, width }: Style): string[] {
+  return coverage.flatMap(({ title, rows }) => [
+    colors.bold(title),
+    ...rows.map(
+      ({ what, times }) => `  ${pad(visible(what), width - 14)} ${String(times).padStart(8)}`,
+    ),
+    '',
+  ]);
 }
 
 function whereTheTimeWent(report: Report, { colors, width }: Style): string[] {

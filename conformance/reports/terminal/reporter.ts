@@ -2,7 +2,7 @@ import type { Reporter, RunStart } from '#conformance/harness/events.js';
 import type { RuleBook } from '../broken.js';
 import { collect, type Opening } from '../report.js';
 import { clip, count, duration, visible, wrap } from '../text.js';
-import { closing } from './closing.js';
+import { closing, type Shown } from './closing.js';
 import { Progress } from './progress.js';
 import { type Screen, type Style, styleOf } from './style.js';
 
@@ -11,7 +11,7 @@ export function terminal(
   screen: Screen,
   book: RuleBook,
   opening: Opening,
-  options: { profile?: boolean } = {},
+  shown: Shown = {},
 ): Reporter {
   const style = styleOf(screen, book);
   let begun = false;
@@ -20,7 +20,7 @@ export function terminal(
     progress.finish();
     // A run that never began has nothing to show; its one sentence is told by the command line.
     if (!begun) return;
-    screen.write(`${closing(report, style, options.profile ?? false).join('\n')}\n`);
+    screen.write(`${closing(report, style, shown).join('\n')}\n`);
   });
   return (event) => {
     if (event.event === 'run_start') {
