@@ -60,6 +60,7 @@ describe('the environment', () => {
     [{ PARLOR_ALLOWED_ORIGINS: 'null' }, 'must be a scheme, a host and perhaps a port'],
     [{ PARLOR_FEATURES: 'directs' }, 'A feature must be one of'],
     [{ PARLOR_SESSIONS: 'ann' }, 'PARLOR_SESSIONS must be a list of value=user, not "ann".'],
+    [{ PARLOR_SESSIONS: 's=ann,s=bob' }, 'must have each value once, not again for bob.'],
     [{ PARLOR_MESSAGES_LIMIT: '0' }, 'PARLOR_MESSAGES_LIMIT must be an integer of at least 1'],
     [{ PARLOR_MAX_MESSAGE_BYTES: '4096' }, 'must exceed max_text_bytes'],
     [{ PARLOR_HEARTBEAT_TIMEOUT_MS: '1' }, 'The heartbeat timeout'],

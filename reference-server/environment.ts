@@ -109,7 +109,10 @@ function sessions(env: Environment): MemorySessions {
     const cut = entry.indexOf('=');
     if (cut < 1 || cut === entry.length - 1) fail('PARLOR_SESSIONS', 'a list of value=user', entry);
     const user = entry.slice(cut + 1);
-    store.create(sessionKey(entry.slice(0, cut)), { user, expiresAt, revoked: false });
+    const key = sessionKey(entry.slice(0, cut));
+    if (store.find(key) !== null)
+      throw new OptionError(`PARLOR_SESSIONS must have each value once, not again for ${user}.`);
+    store.create(key, { user, expiresAt, revoked: false });
   }
   return store;
 }
