@@ -9,6 +9,7 @@ import { judge, replay } from './judge.js';
 import { list } from './list.js';
 import { packageVersion } from './package.js';
 import { recheck } from './recheck.js';
+import { selftest } from './selftest.js';
 import { serve } from './serve.js';
 
 const USAGE = 64;
@@ -54,6 +55,7 @@ function build(io: Io, done: (code: number) => void): Command {
     });
   addTest(program, io, done);
   addReplay(program, io, done);
+  addSelftest(program, io, done);
   program
     .command('list')
     .description('every rule, with its checks and mutants')
@@ -127,6 +129,25 @@ function addReplay(program: Command, io: Io, done: (code: number) => void): void
   addFlags(command, REPLAYED);
   command.action(async (named: string, words: string[], options: Record<string, unknown>) =>
     done(await replay(named, replaySettings(words, options), io)),
+  );
+}
+
+function addSelftest(program: Command, io: Io, done: (code: number) => void): void {
+  const command = program
+    .command('selftest')
+    .description('put faults between the suite and a server, to show that they are noticed')
+    .argument('[target...]', 'URLs of the server')
+    .option('--json', 'as JSON')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 all noticed, 1 one was not, 3 none could be tried, 4 target\nunreachable, 5 bug of the suite, 64 usage.',
+    );
+  addFlags(
+    command,
+    REPLAYED.filter((name) => table[name].group !== 'Reports:'),
+  );
+  command.action(async (words: string[], { json = false, ...options }: Record<string, unknown>) =>
+    done(await selftest(replaySettings(words, options), json === true, io)),
   );
 }
 

@@ -48,6 +48,7 @@ export async function runConformance(target: Target, options: RunOptions): Promi
   const report = inOrder(options.report ?? (() => {}));
   const watchdog = new Watchdog(options.patienceMs);
   const strict = tolerateStray();
+  const over = new AbortController();
   let running: RunningTarget | undefined;
   try {
     warmUp();
@@ -55,12 +56,13 @@ export async function runConformance(target: Target, options: RunOptions): Promi
     watchdog.start();
     const first = await preflight(running, watchdog);
     const conductor = new Conductor(running, watchdog, first, { ...options, report }, start);
-    return await Promise.race([conductor.conduct(), interruption(options.signal)]);
+    return await Promise.race([conductor.conduct(), interruption(options.signal, over.signal)]);
   } catch (error) {
     return await brokenOff(error, report, start);
   } finally {
     watchdog.stop();
     strict();
+    over.abort();
     await running?.stop();
   }
 }
@@ -91,11 +93,12 @@ async function brokenOff(error: unknown, report: Reporter, start: number): Promi
 
 class Interrupted extends Error {}
 
-function interruption(signal: AbortSignal | undefined): Promise<never> {
+// Listens for the interruption until the run is over.
+function interruption(signal: AbortSignal | undefined, over: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const stop = () => reject(new Interrupted('The run was interrupted.'));
     if (signal?.aborted) stop();
-    signal?.addEventListener('abort', stop, { once: true });
+    signal?.addEventListener('abort', stop, { once: true, signal: over });
   });
 }
 
