@@ -52,6 +52,7 @@ export class Conversation {
   /** Bytes of messages sent so far serve as tags and ids: counted, never reused. */
   #counter = 0;
   readonly #start: number;
+  #reversed: boolean;
   #waiter: (() => void) | undefined;
 
   constructor(script: Script, network: Network, announced: Announced, namespace: string) {
@@ -62,6 +63,8 @@ export class Conversation {
     this.budget = new Budget(announced);
     this.trace = { namespace, announced, entries: [] };
     this.#start = network.now();
+    // Conversations are numbered in their names, so that every second one begins with the other order.
+    this.#reversed = namespace.charCodeAt(namespace.length - 1) % 2 === 1;
     this.rooms = Array.from(
       { length: Math.min(script.rooms, announced.limits.max_rooms) },
       (_, index) => `${place(index)}.${namespace}`,
@@ -180,7 +183,10 @@ export class Conversation {
 
   /** Hands everything to the sockets. */
   flush(): void {
-    for (const live of this.lives) if (live.writable && live.opened) live.line?.flush();
+    // Who comes last is not always the same: one order of arrival would hide the races that take the other.
+    const order = this.#reversed ? this.lives.toReversed() : this.lives;
+    this.#reversed = !this.#reversed;
+    for (const live of order) if (live.writable && live.opened) live.line?.flush();
   }
 
   /** Waits until something holds; all that comes renews the patience. @throws Stuck when nothing comes any more */
