@@ -19,7 +19,7 @@ export const errors = [
     order: 4,
     retryable: false,
     protocolError: true,
-    when: 'The message is not JSON.',
+    when: 'The message is not JSON, or not I-JSON, or nested deeper than the server reads.',
   },
   {
     code: 'invalid_envelope',

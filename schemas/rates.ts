@@ -5,7 +5,7 @@ export const Rate = closed(
   {
     bucket: Type.String({
       description: 'Name of the bucket.',
-      ...exactly('[a-z0-9_.]{1,64}'),
+      ...exactly('[a-z][a-z0-9_]{0,63}'),
     }),
     types: Type.Array(TypeName, {
       description: 'Message types that share the bucket.',

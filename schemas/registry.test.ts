@@ -48,6 +48,29 @@ describe('the registry of messages', () => {
   });
 });
 
+describe('the schema of welcome', () => {
+  it('has the members that the written protocol gives it', () => {
+    const row = table(chapter('messages'), 'type', 'direction', 'profile').find(
+      ([type]) => type === '`welcome`',
+    );
+    const names = (row?.[3] ?? '')
+      .replace(/\[?\{[^}]*\}\]?|\[\]/g, '')
+      .split(',')
+      .map((name) => name.trim());
+    const { data } = (
+      catalog['welcome.server'] as unknown as {
+        properties: { data: { properties: object; required: string[] } };
+      }
+    ).properties;
+    expect(names.map((name) => name.replaceAll('*', '')).sort()).toEqual(
+      Object.keys(data.properties).sort(),
+    );
+    expect(names.flatMap((name) => /^\*\*(.*)\*\*$/.exec(name)?.[1] ?? []).sort()).toEqual(
+      [...data.required].sort(),
+    );
+  });
+});
+
 describe('the schemas of events', () => {
   it('list the members that the written protocol gives them', () => {
     const rows = table(chapter('messages'), 'type', 'direction', 'profile');
