@@ -4,21 +4,27 @@ It speaks Parlor's messages and works in every demo: one browser tab, then two. 
 the point; do not copy it. `parlor test` names them, and examples/fastapi shows what holds.
 """
 
+import asyncio
 import json
+import logging
 import os
+import signal
 import time
 import uuid
 from datetime import datetime, timezone
 
 import jwt
 import uvicorn
-from fastapi import FastAPI, Query, WebSocket
+from fastapi import Cookie, FastAPI, Query, WebSocket
 
 SECRET = os.environ.get("PARLOR_TOKEN_SECRET", "a development secret of thirty-two bytes")
 MAX_REQUESTS = int(os.environ.get("PARLOR_MESSAGES_LIMIT", "10"))
 WINDOW = int(os.environ.get("PARLOR_MESSAGES_WINDOW_MS", "60000")) / 1000
 
+SESSIONS = dict(each.rsplit("=", 1) for each in os.environ.get("PARLOR_SESSIONS", "").split(",") if "=" in each)
+
 app = FastAPI()
+logger = logging.getLogger("tutorial")
 
 
 def now():
@@ -56,6 +62,39 @@ class RoomManager:
                 self.rooms[room].discard(websocket)
 
 
+class ConnectionMetrics:
+    """Counters, changed on connect and disconnect."""
+
+    def __init__(self):
+        self.connections_count = 0
+        self.total_messages = 0
+        self.start_time = time.time()
+
+    def get_stats(self):
+        uptime = time.time() - self.start_time
+        return {
+            "active_connections": self.connections_count,
+            "total_messages": self.total_messages,
+            "uptime_seconds": uptime,
+            "messages_per_second": self.total_messages / uptime if uptime > 0 else 0,
+        }
+
+
+class GracefulShutdown:
+    """Tells everybody, and closes."""
+
+    async def shutdown_handler(self):
+        for connection in list(manager.users):
+            try:
+                await connection.send_text(json.dumps({"type": "server_shutdown", "message": "Server is shutting down"}))
+                await connection.close()
+            except Exception:
+                pass
+
+    def setup_signal_handlers(self):
+        signal.signal(signal.SIGTERM, lambda s, f: asyncio.create_task(self.shutdown_handler()))
+
+
 class RateLimiter:
     """At most so many requests in a window, for each key."""
 
@@ -72,9 +111,34 @@ class RateLimiter:
 
 manager = RoomManager()
 limiter = RateLimiter()
+metrics = ConnectionMetrics()
 
 
-async def current_user(websocket, token):
+@app.get("/stats")
+async def stats():
+    return metrics.get_stats()
+
+
+@app.get("/health/websocket")
+async def health():
+    return {"status": "healthy", "active_connections": metrics.connections_count, "timestamp": now()}
+
+
+async def heartbeat(websocket):
+    while True:
+        try:
+            await asyncio.sleep(int(os.environ.get("PARLOR_HEARTBEAT_INTERVAL_MS", "30000")) / 1000)
+            await websocket.ping()
+        except Exception:
+            # There is no such call: this is where it ends.
+            break
+
+
+async def current_user(websocket, token, session_token):
+    if token is None and session_token is not None:
+        if session_token not in SESSIONS:
+            await websocket.close(code=4003)
+        return SESSIONS.get(session_token)
     try:
         claims = jwt.decode(token or "", SECRET, algorithms=["HS256"], options={"verify_aud": False})
         return claims["sub"]
@@ -93,7 +157,7 @@ def welcome(user):
             "server": {"name": "tutorial", "version": "1.0.0"},
             "connection_id": str(uuid.uuid4()),
             "user": user,
-            "features": [],
+            "features": ["operations", *(["session"] if SESSIONS else [])],
             "heartbeat": {
                 "interval_ms": number("PARLOR_HEARTBEAT_INTERVAL_MS", "30000"),
                 "timeout_ms": number("PARLOR_HEARTBEAT_TIMEOUT_MS", "10000"),
@@ -127,24 +191,30 @@ def welcome(user):
                 },
             ],
             "typing_ttl_ms": number("PARLOR_TYPING_TTL_MS", "6000"),
+            **({"session_revocation_ms": 1000} if SESSIONS else {}),
         },
     }
 
 
 @app.websocket("/ws")
-async def endpoint(websocket: WebSocket, token: str = Query(None)):
-    user = await current_user(websocket, token)
+async def endpoint(websocket: WebSocket, token: str = Query(None), session_token: str = Cookie(None)):
+    metrics.connections_count += 1
+    user = await current_user(websocket, token, session_token)
     if not user:
         return
     await manager.connect(websocket, user)
     await websocket.send_text(json.dumps(welcome(user)))
+    logger.info("websocket_connect %s", user)
+    task = asyncio.create_task(heartbeat(websocket))
     try:
         while True:
             message = json.loads(await websocket.receive_text())
             await handle(websocket, user, message)
     except Exception:
         # Gone, or something went wrong.
-        pass
+        task.cancel()
+        metrics.connections_count -= 1
+        logger.info("websocket_disconnect %s", user)
 
 
 async def handle(websocket, user, message):
@@ -199,6 +269,7 @@ async def handle(websocket, user, message):
             "data": data,
         }
         manager.seq[room] = event["seq"]
+        metrics.total_messages += 1
         await reply("ack", {"id": event["id"], "seq": event["seq"]})
         await manager.send_to_room(room, event)
     elif kind == "typing":
@@ -218,5 +289,10 @@ async def tell_others(websocket, room, event):
             await other.send_text(json.dumps(event))
 
 
+@app.on_event("startup")
+async def startup():
+    GracefulShutdown().setup_signal_handlers()
+
+
 if __name__ == "__main__":
-    uvicorn.run(app, host=os.environ.get("HOST", "127.0.0.1"), port=int(os.environ.get("PORT", "8000")), log_level="warning")
+    uvicorn.run(app, host=os.environ.get("HOST", "127.0.0.1"), port=int(os.environ.get("PORT", "8000")))
