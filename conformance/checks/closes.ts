@@ -2,9 +2,9 @@ import { check } from '#conformance/harness/check.js';
 import type { RuleId } from '#conformance/harness/requirements.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { oneTooMany, opened, refusals, welcomed } from './openings.js';
+import { CLOSE_AFTER, strict } from './servers.js';
 
 // Refusals of the rate that end a connection, and how long a server says that it is about to restart.
-const CLOSE_AFTER = 3;
 const GRACE_MS = 200;
 
 // Closes of many kinds: the harness holds every Close frame to the registry.
@@ -60,8 +60,7 @@ export const closes = [
     },
     {
       variant: 'rate',
-      instance: { PARLOR_MESSAGES_CLOSE_AFTER: String(CLOSE_AFTER) },
-      shared: true,
+      ...strict,
     },
   ),
 

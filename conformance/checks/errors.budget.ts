@@ -1,6 +1,7 @@
 import { check } from '#conformance/harness/check.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
+import { strict } from './servers.js';
 
 const FAULTS = ['{', '{}', '{"type":"no_such_type"}', '{"type":"chat","data":{}}', '[]'];
 const MOST = 2_000;
@@ -60,7 +61,7 @@ export const budget = [
     {
       timers: true,
       takes: () => 1_500,
-      instance: { PARLOR_PROTOCOL_ERROR_WINDOW_MS: '1000', PARLOR_MAX_PROTOCOL_ERRORS: '5' },
+      ...strict,
     },
   ),
 

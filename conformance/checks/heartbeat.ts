@@ -3,12 +3,10 @@ import { check } from '#conformance/harness/check.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import type { Welcome } from '#conformance/harness/welcome.js';
+import { patient } from './servers.js';
 
 const SHORT_MS = 2_000;
 const SLACK_MS = 250;
-
-// An instance whose heartbeat is too slow to tell of an end that can be seen.
-const SLOW = { PARLOR_HEARTBEAT_INTERVAL_MS: '30000', PARLOR_HEARTBEAT_TIMEOUT_MS: '10000' };
 
 const PONGS =
   'Look at what the library counts as an answer, and whether its timeout runs from the Ping that it sent.';
@@ -240,11 +238,7 @@ export const heartbeat = [
   check('heartbeat-tcp-close-leaves', resets, { variant: 'reset' }),
   check('heartbeat-close-frame-leaves', closes),
 
-  check('heartbeat-tcp-close-leaves', ends, { variant: 'slow-end', instance: SLOW, shared: true }),
-  check('heartbeat-tcp-close-leaves', resets, {
-    variant: 'slow-reset',
-    instance: SLOW,
-    shared: true,
-  }),
-  check('heartbeat-close-frame-leaves', closes, { variant: 'slow', instance: SLOW, shared: true }),
+  check('heartbeat-tcp-close-leaves', ends, { variant: 'slow-end', ...patient }),
+  check('heartbeat-tcp-close-leaves', resets, { variant: 'slow-reset', ...patient }),
+  check('heartbeat-close-frame-leaves', closes, { variant: 'slow', ...patient }),
 ];

@@ -97,17 +97,13 @@ export const limits = [
     { variant: 'exact' },
   ),
 
-  check(
-    'limits-message-inflated-counted',
-    async ({ connect, welcome, notExercised }) => {
-      const ann = await connect('ann', { extensions: 'permessage-deflate' });
-      if (!ann.response.headers['sec-websocket-extensions'])
-        notExercised('the server does not negotiate permessage-deflate');
-      ann.sendCompressed(ping(welcome.limits.max_message_bytes + 1));
-      await ann.closes(1009);
-    },
-    { instance: { PARLOR_DEFLATE: 'on' }, shared: true },
-  ),
+  check('limits-message-inflated-counted', async ({ connect, welcome, notExercised }) => {
+    const ann = await connect('ann', { extensions: 'permessage-deflate' });
+    if (!ann.response.headers['sec-websocket-extensions'])
+      notExercised('the server does not negotiate permessage-deflate');
+    ann.sendCompressed(ping(welcome.limits.max_message_bytes + 1));
+    await ann.closes(1009);
+  }),
 
   check('limits-message-size-before-json', async ({ connect, welcome, assert }) => {
     const ann = await connect('ann');

@@ -4,6 +4,7 @@ import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import type { Rate, Welcome } from '#conformance/harness/welcome.js';
 import { Attempts } from './attempts.js';
+import { strict } from './servers.js';
 
 const MOST = 2_000;
 const NOT_THE_LOG =
@@ -431,7 +432,7 @@ export const rates = [
         ann.send('chat', { text: 'x' }, { room: 'lounge' });
       await ann.closes(4101, /^rate_limited(;|$)/);
     },
-    { instance: { PARLOR_MESSAGES_CLOSE_AFTER: '3' }, shared: true },
+    strict,
   ),
 
   check(
@@ -450,7 +451,7 @@ export const rates = [
         actual: `there are ${ann.received('error').length}: the burst was not admitted`,
       });
     },
-    { instance: { PARLOR_MESSAGES_CLOSE_AFTER: '3' }, shared: true },
+    strict,
   ),
 
   check('rates-close-after-zero', async (t) => {

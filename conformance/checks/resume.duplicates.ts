@@ -4,6 +4,7 @@ import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { Attempts } from './attempts.js';
 import { shows } from './pictures.js';
+import { DEDUP_MS, forgetful } from './servers.js';
 
 /** A request that may be repeated: the same `id` and text are the same request. */
 interface Kind {
@@ -61,9 +62,6 @@ const variant = ({ type }: Kind) => ({
   ...(type === 'broadcast' ? { alone: true as const } : {}),
 });
 
-const DEDUP_MS = 400;
-const short = { PARLOR_DEDUP_WINDOW_MS: String(DEDUP_MS) };
-
 /** The checks of spec/resume.md that are about repeated requests. */
 export const duplicates = [
   ...kinds.map((kind) =>
@@ -119,7 +117,7 @@ export const duplicates = [
     },
     {
       variant: 'after-the-window',
-      instance: short,
+      ...forgetful,
       timers: true,
       takes: () => DEDUP_MS + 1_200,
     },

@@ -5,6 +5,7 @@ import type { Stage } from '#conformance/harness/stage.js';
 import type { Welcome } from '#conformance/harness/welcome.js';
 import { showsAcked } from './pictures.js';
 import { duplicates } from './resume.duplicates.js';
+import { forgetful, patient, RESUME_MS } from './servers.js';
 
 /** What has happened in a room, as bob saw it, who is still there. */
 interface Past {
@@ -101,13 +102,8 @@ const FEW = {
   PARLOR_RESUME_MAX_EVENTS: '5',
   PARLOR_MESSAGES_LIMIT: '1000',
 } as const;
-const WINDOW_MS = 300;
-const SHORT = {
-  PARLOR_RESUME_WINDOW_MS: String(WINDOW_MS),
-  PARLOR_MESSAGES_LIMIT: '1000',
-} as const;
 const few = { instance: FEW, shared: true } as const;
-const short = { instance: SHORT, shared: true, timers: true, takes: () => 2 * WINDOW_MS } as const;
+const short = { ...forgetful, timers: true, takes: () => 2 * RESUME_MS } as const;
 // Stores that drop entries by the block drop none before there are some hundred.
 const MANY = 260;
 const BATCH = 20;
@@ -187,7 +183,7 @@ const replays = [
     },
     {
       variant: 'long',
-      instance: { PARLOR_MESSAGES_LIMIT: '1000', PARLOR_RESUME_MAX_EVENTS: '1000' },
+      ...patient,
     },
   ),
 
@@ -297,7 +293,7 @@ const limits = [
     'resume-nothing-missed-recovered',
     async (t) => {
       const before = await past(t, 3);
-      await t.pause(2 * WINDOW_MS);
+      await t.pause(2 * RESUME_MS);
       recoversAll(t, await comesBack(t, before, 3), []);
     },
     { variant: 'expired', ...short },
@@ -342,7 +338,7 @@ const limits = [
     'resume-evicted-range-not-recovered',
     async (t) => {
       const { epoch, bob } = await past(t, 3);
-      await t.pause(2 * WINDOW_MS);
+      await t.pause(2 * RESUME_MS);
       await talks(t, bob, 2);
       await allOrNothing(t, await comesBack(t, { epoch, bob }, 1), 1, bob);
     },

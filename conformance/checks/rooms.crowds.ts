@@ -1,10 +1,10 @@
 import { check } from '#conformance/harness/check.js';
 import type { Data } from '#conformance/harness/message.js';
 import type { Stage } from '#conformance/harness/stage.js';
+import { patient, SILENT_MS } from './servers.js';
 
 const CROWD = 1_001;
 const AT_ONCE = 50;
-const SILENT_MS = 60_000;
 
 /** What a crowd looks like to one who was there first, and to one who comes last. */
 interface Crowd {
@@ -44,11 +44,7 @@ async function crowd({ connect, pause, inconclusive, notExercised }: Stage): Pro
 
 // An instance whose heartbeat leaves those alone who do not read.
 const options = {
-  shared: true,
-  instance: {
-    PARLOR_HEARTBEAT_INTERVAL_MS: String(SILENT_MS),
-    PARLOR_HEARTBEAT_TIMEOUT_MS: String(SILENT_MS),
-  },
+  ...patient,
   takes: () => 3_000,
 } as const;
 
