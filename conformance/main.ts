@@ -29,9 +29,9 @@ const code = await runCli(process.argv.slice(2), {
   ask: stdin.isTTY ? ask : undefined,
   signal: interrupted.signal,
 });
+// What still waits for a server would keep the process alive; what was written is let out first.
 process.exitCode = code;
-// What still waits for a server would keep an interrupted process alive.
-if (interrupted.signal.aborted) process.exit(code);
+stdout.write('', () => stderr.write('', () => process.exit(code)));
 
 async function ask(question: string): Promise<string> {
   const lines = createInterface({ input: stdin, output: stdout });

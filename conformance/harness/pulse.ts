@@ -2,7 +2,7 @@ import { Journal } from './journal.js';
 import { lastOutput, listens } from './process.js';
 import type { StageRun } from './shared.js';
 import { Stage } from './stage.js';
-import { Inconclusive, Violation } from './verdict.js';
+import { Inconclusive, TargetError, Violation } from './verdict.js';
 
 const RESTARTS = 5;
 
@@ -37,7 +37,7 @@ export class Pulse {
     return this.#examining;
   }
 
-  /** Starts a dead target again, once for each death; false when the runner cannot, or has done so five times. */
+  /** Starts a dead target again, once for each death; false when the runner cannot, it does not start, or it has been started five times. */
   revive({ at }: Death): Promise<boolean> {
     if (this.revivedAt > at && this.#reviving === undefined) return Promise.resolve(true);
     this.#reviving ??= this.#restart().finally(() => {
@@ -50,8 +50,17 @@ export class Pulse {
     const { restart } = this.#run.target;
     if (!restart || this.#restarts >= RESTARTS) return false;
     this.#restarts += 1;
+    const before = this.revivedAt;
     this.revivedAt = Number.POSITIVE_INFINITY;
-    await restart();
+    try {
+      await restart();
+    } catch (error) {
+      if (!(error instanceof TargetError)) throw error;
+      // What does not start once will not start the next time: the run goes on without the target.
+      this.#restarts = RESTARTS;
+      this.revivedAt = before;
+      return false;
+    }
     this.revivedAt = performance.now();
     return true;
   }

@@ -10,7 +10,7 @@ import type { Peer } from './peer.js';
 import type { Instance } from './process.js';
 import { requirements } from './requirements.js';
 import { type RunOptions, runConformance } from './run.js';
-import { Inconclusive } from './verdict.js';
+import { Inconclusive, TargetError } from './verdict.js';
 
 /** What a tiny server does wrong, if anything. */
 interface Manners {
@@ -275,6 +275,23 @@ describe('a run', () => {
     const { end, notes } = await run({}, { checks: [wrong, quiet] });
     expect([end.exit_code, end.totals.pass]).toEqual([5, 1]);
     expect(notes.join()).toMatch(/rooms-join-acked: a bug of the runner: RangeError: ours\n {4}at/);
+  });
+
+  it('ends where the server dies midway and does not start again', async () => {
+    let starts = 0;
+    const once = async (env: Env) => {
+      starts += 1;
+      if (starts > 1) throw new TargetError('it does not start any more');
+      return tiny({})(env);
+    };
+    const deadly = check('chat-echoed-to-sender', async ({ join }) => {
+      const [ann] = await join('lounge', 'ann');
+      ann.send('chat', { text: 'die' }, { room: 'lounge' });
+      await ann.receives('chat');
+    });
+    const end = await runConformance({ start: once }, { checks: [quiet, deadly, joined], jobs: 1 });
+    expect([end.exit_code, starts]).toEqual([1, 2]);
+    expect(end.totals.fail).toBeGreaterThanOrEqual(1);
   });
 
   it.each([
