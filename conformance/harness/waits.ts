@@ -9,6 +9,7 @@ export class Waits {
   // What ends each wait in progress, and when it began; the latest is last.
   readonly #waits = new Map<() => void, number>();
   #extraMs = 0;
+  #ended = false;
 
   constructor(watchdog: Watchdog) {
     this.#watchdog = watchdog;
@@ -47,9 +48,10 @@ export class Waits {
     });
   }
 
-  /** Lets a time pass, in milliseconds. */
+  /** Lets a time pass, in milliseconds; after the end it never does, so that a loop of a check that failed goes no further. */
   pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
+      if (this.#ended) return;
       const stop = () => clearTimeout(timer);
       const timer = setTimeout(() => {
         this.#waits.delete(stop);
@@ -61,6 +63,7 @@ export class Waits {
 
   /** Ends all waits: they never settle. */
   end(): void {
+    this.#ended = true;
     for (const stop of [...this.#waits.keys()]) stop();
     this.#waits.clear();
   }

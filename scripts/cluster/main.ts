@@ -116,3 +116,10 @@ else {
     process.exitCode = await suite(delay);
   }
 }
+
+// A run leaves nothing behind: neither a socket nor a timer that would hold up the end of this process.
+const ENDS_WITHIN_MS = 15_000;
+setTimeout(() => {
+  console.error(`What is left holds up the end: ${process.getActiveResourcesInfo().join(', ')}`);
+  process.exit(1);
+}, ENDS_WITHIN_MS).unref();
