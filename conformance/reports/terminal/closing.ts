@@ -1,11 +1,14 @@
 import { brokenRules, undecided } from '../broken.js';
 import { counted, type Outcome } from '../outcome.js';
 import type { CheckResult, Report } from '../report.js';
-import { count, duration, pad, visible, wrap } from '../text.js';
+import { count, duration, pad, shorten, visible, visibleLines, wrap } from '../text.js';
 import { failure, failureInBrief } from './failure.js';
 import type { Style } from './style.js';
 
 const SLOWEST = 10;
+const LONGEST = 800;
+// Each server that is started gets a port of its own, which says nothing to anybody.
+const PORT = /:\d{4,5}\b/g;
 // More than this nobody reads in a terminal.
 const IN_FULL = 12;
 
@@ -75,15 +78,18 @@ function notExercised(report: Report): Reason[] {
 
 // One reason often covers many rules, so it is said once with their names behind it.
 function reasons(title: string, found: readonly (Reason | CheckResult)[], style: Style): string[] {
-  const grouped = new Map<string, string[]>();
+  const grouped = new Map<string, { reason: string; names: string[] }>();
   for (const each of found) {
     const name = 'name' in each ? each.name : `${each.check} (${each.verdict})`;
     const reason = each.reason ?? 'no reason given';
-    grouped.set(reason, [...(grouped.get(reason) ?? []), name]);
+    const alike = reason.replace(PORT, ':…');
+    const group = grouped.get(alike) ?? { reason, names: [] };
+    group.names.push(name);
+    grouped.set(alike, group);
   }
   if (grouped.size === 0) return [];
-  const lines = [...grouped].flatMap(([reason, names]) => [
-    ...wrap(visible(reason), style.width - 2).map((line) => `  ${line}`),
+  const lines = [...grouped.values()].flatMap(({ reason, names }) => [
+    ...wrap(visibleLines(shorten(reason, LONGEST)), style.width - 2).map((line) => `  ${line}`),
     ...wrap(visible(names.join(', ')), style.width - 4).map(
       (line) => `    ${style.colors.dim(line)}`,
     ),

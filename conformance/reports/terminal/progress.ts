@@ -10,8 +10,12 @@ interface Chapter {
   done: number;
   started: number | undefined;
   running: Set<string>;
-  /** What its line last said, once it was written for good. */
-  written: string | undefined;
+  /** What its line said, once it was written for good. */
+  written: ReadonlyMap<Outcome, number> | undefined;
+}
+
+interface Counted {
+  counts: ReadonlyMap<Outcome, number>;
 }
 
 const REDRAW_MS = 80;
@@ -66,7 +70,7 @@ export class Progress {
   }
 
   #complete(chapter: Chapter): void {
-    chapter.written = said(chapter);
+    chapter.written = new Map(chapter.counts);
     this.print(this.#line(chapter));
   }
 
@@ -76,7 +80,9 @@ export class Progress {
     this.#timer = undefined;
     this.#erase();
     for (const chapter of this.#chapters.values()) {
-      if (chapter.written !== said(chapter)) this.#screen.write(`${this.#line(chapter)}\n`);
+      const more = since(chapter);
+      if (!chapter.written) this.#screen.write(`${this.#line(chapter)}\n`);
+      else if (more.size > 0) this.#screen.write(`${this.#later(chapter, more)}\n`);
     }
   }
 
@@ -116,7 +122,14 @@ export class Progress {
     return `  ${this.#mark(chapter)} ${pad(name, 15)}${pad(what, width - 31)} ${colors.dim(time.padStart(10))}`;
   }
 
-  #mark({ counts, done, total }: Chapter): string {
+  // What every frame is asked is decided when all have been seen, and that may be long after the chapter.
+  #later(chapter: Chapter, more: ReadonlyMap<Outcome, number>): string {
+    const { width } = this.#style;
+    const what = `and ${said({ counts: more })}, in frames of other checks`;
+    return `  ${this.#mark({ ...chapter, counts: more })} ${pad(chapter.name, 15)}${pad(what, width - 20)}`.trimEnd();
+  }
+
+  #mark({ counts, done, total }: Pick<Chapter, 'done' | 'total'> & Counted): string {
     const { colors } = this.#style;
     if (counts.has('fail')) return colors.red('✗');
     if (done < total) return colors.cyan('•');
@@ -143,8 +156,16 @@ export class Progress {
   }
 }
 
+// What it came to after its line was written.
+function since({ counts, written }: Chapter): Map<Outcome, number> {
+  const more = [...counts].map(
+    ([each, number]) => [each, number - (written?.get(each) ?? 0)] as const,
+  );
+  return new Map(more.filter(([, number]) => number > 0));
+}
+
 // Its outcomes in words: `1 failed, 2 passed`.
-function said({ counts }: Chapter): string {
+function said({ counts }: Counted): string {
   return (Object.keys(outcomes) as Outcome[])
     .filter((each) => counts.has(each))
     .map((each) => counted(each, counts.get(each) ?? 0))

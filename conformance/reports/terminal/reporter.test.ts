@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { RunEvent } from '#conformance/harness/events.js';
+import type { CheckEnd, RunEvent, RunStart } from '#conformance/harness/events.js';
 import { book, events, hostileEvents, opening } from '../fixtures/example.js';
 import { columns } from '../text.js';
 import { terminal } from './reporter.js';
@@ -92,5 +92,36 @@ describe('the terminal report', () => {
 
   it('names chapters of which nothing could be asked', async () => {
     expect(await shown(events)).toMatch(/^ {2}– cluster +1 not exercised/m);
+  });
+
+  it('says a reason once where it differs by a port, on as many lines as it has', async () => {
+    const [first] = events.filter((event) => event.event === 'check_end');
+    const skipped = ['a-one', 'a-two'].map((check, index) => ({
+      ...(first as Extract<RunEvent, { event: 'check_end' }>),
+      check,
+      verdict: 'not_exercised' as const,
+      reason: `it did not listen on 127.0.0.1:${20_000 + index}; its last output:\nno module`,
+    }));
+    const text = await shown([...events.slice(0, -1), ...skipped, ...events.slice(-1)]);
+    expect(text).toMatch(/127\.0\.0\.1:20000; its last output:\n {2}no module\n {4}a-one, a-two\n/);
+    expect(text).not.toContain('20001');
+  });
+
+  it('adds to a chapter that was complete, and never says it twice', async () => {
+    const [start, end] = [events[0], events.at(-1)] as [RunStart, RunEvent];
+    const [found] = events.filter((event) => event.event === 'check_end');
+    const done = {
+      ...(found as CheckEnd),
+      verdict: 'pass' as const,
+      check: 'chat-a',
+      rule: 'chat-a',
+    };
+    const { failure: _, ...passed } = done;
+    const late = { ...done, verdict: 'fail' as const, check: 'chat-b/every-frame', rule: 'chat-b' };
+    const text = await shown([{ ...start, checks: ['chat-a'] }, passed, late, end]);
+    expect(text.match(/^ {2}. chat .*$/gm)).toEqual([
+      expect.stringMatching(/✓ chat +1 passed/),
+      expect.stringMatching(/✗ chat +and 1 failed, in frames of other checks$/),
+    ]);
   });
 });
