@@ -2,16 +2,19 @@ import { type Check, check } from '#conformance/harness/check.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { Inconclusive, NotExercised, Vacuous, Violation } from '#conformance/harness/verdict.js';
 import { type JudgedRule, judged, situations } from './judged.js';
-import { type Observation, type ObserveOptions, observe } from './observe.js';
+import { type Observation, type ObserveOptions, observe, timeOf } from './observe.js';
 import { unreachable } from './reach.js';
 import type { Told } from './telling.js';
 
 /** Longer than any observation lasts: whoever waits for one must not be given up on. */
 const PATIENCE_MS = 3_600_000;
+/** As long as other checks may take, in milliseconds; what is held for longer says so. */
+const USUAL_MS = 30_000;
 const VARIANT = 'conversations';
 
 /** The checks that judge by generated conversations: one for each rule that these can be seen to break. */
 export function conversations(options: ObserveOptions = {}): Check[] {
+  const held = timeOf(options);
   return (Object.keys(judged) as JudgedRule[]).map((rule) =>
     check(
       rule,
@@ -20,7 +23,7 @@ export function conversations(options: ObserveOptions = {}): Check[] {
         const waiting = { expected: 'the conversations end', actual: 'they did not' };
         decide(rule, await stage.within(shared, waiting, PATIENCE_MS), stage);
       },
-      { variant: VARIANT },
+      { variant: VARIANT, ...(held > USUAL_MS && { takes: () => held }) },
     ),
   );
 }

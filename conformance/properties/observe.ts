@@ -42,8 +42,8 @@ export interface Observation {
 
 const TIME_MS = 4_000;
 const JOBS = 12;
-/** A rare situation is waited for at most this many times as long. */
-const STRETCH = 8;
+/** A rare situation is waited for until then, in milliseconds. */
+const LONGEST_MS = 32_000;
 /** Longer than a conversation takes on average, with the slowest target: a count is reached unless it hangs. */
 const SLOWEST_MS = 500;
 /** After this many milliseconds failures are no longer made smaller, but told as they are. */
@@ -52,6 +52,11 @@ const SMALLER_MS = 40_000;
 const CORPUS_ROUNDS = 2;
 /** Drawn scripts between two that make mistakes. */
 const BETWEEN = 2;
+
+/** For how long conversations are begun at least, in milliseconds. */
+export function timeOf({ timeMs, count }: ObserveOptions): number {
+  return timeMs ?? (count === undefined ? TIME_MS : count * SLOWEST_MS);
+}
 
 /** Holds conversations with the target of a run, until the time is up and every floor is reached. */
 export async function observe(stage: Stage, options: ObserveOptions): Promise<Observation> {
@@ -63,7 +68,7 @@ export async function observe(stage: Stage, options: ObserveOptions): Promise<Ob
     seed = stage.seed,
     bail = false,
   } = options;
-  const { timeMs = count < Number.POSITIVE_INFINITY ? count * SLOWEST_MS : TIME_MS } = options;
+  const timeMs = timeOf(options);
   const due = reachable(announced);
   let swept = false;
   const bounds: Bounds = {
@@ -71,7 +76,7 @@ export async function observe(stage: Stage, options: ObserveOptions): Promise<Ob
     timeMs,
     jobs,
     bail,
-    longestMs: timeMs * STRETCH,
+    longestMs: Math.max(timeMs, LONGEST_MS),
     enough: ({ rules }) =>
       swept && due.every((rule) => situations(rules, rule) >= judged[rule].floor),
   };

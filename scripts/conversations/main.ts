@@ -27,18 +27,43 @@ const { values } = parseArgs({
   },
 });
 
-/** Holds them, prints what they came to; the number of rules that were broken. */
+/** Conversations in one run: few enough that it ends in the time that a run has. */
+const PORTION = 1_000;
+
+/** Holds them all, a portion after the other; the number of rules that were broken. */
 async function series(target: Target): Promise<number> {
+  const wanted = whole('count', values.count);
+  const first = values.seed === undefined ? undefined : whole('seed', values.seed);
+  const sum = { held: 0, ms: 0, undecided: 0, broken: 0 };
+  for (let left = wanted; left > 0; left -= PORTION) {
+    const seed = first === undefined ? undefined : first + sum.held;
+    const { broken, observation } = await portion(target, Math.min(left, PORTION), seed);
+    sum.held += observation.coverage.conversations;
+    sum.ms += observation.heldMs;
+    sum.undecided += observation.inconclusive;
+    sum.broken += broken;
+    console.log(
+      `${sum.held} conversations in ${(sum.ms / 1_000).toFixed(1)} s, ${Math.round((sum.held / sum.ms) * 1_000)} a second, ${sum.undecided} undecided, ${sum.broken} rules broken`,
+    );
+  }
+  return sum.broken;
+}
+
+async function portion(
+  target: Target,
+  count: number,
+  seed: number | undefined,
+): Promise<{ broken: number; observation: Observation }> {
   const broken: CheckEnd[] = [];
   const notes = new Set<string>();
   const observations: Observation[] = [];
   const { exit_code, summary } = await runConformance(target, {
     checks: conversations({
-      count: whole('count', values.count),
+      count,
       folder: failuresFolder,
       observed: (each) => void observations.push(each),
     }),
-    ...(values.seed === undefined ? {} : { seed: whole('seed', values.seed) }),
+    ...(seed === undefined ? {} : { seed }),
     report: (event) => {
       if (event.event === 'check_end' && event.verdict === 'fail') broken.push(event);
       if (event.event === 'note' && event.level === 'error') notes.add(event.text);
@@ -49,12 +74,8 @@ async function series(target: Target): Promise<number> {
     console.log(`${rule}: ${failure?.actual} (${failure?.replay ?? failure?.caused_by})`);
   const [observation] = observations;
   if (!observation) throw new Error([summary, ...[...notes].slice(0, 1)].join('\n'));
-  const { coverage, inconclusive, heldMs } = observation;
-  console.log(
-    `${coverage.conversations} conversations in ${(heldMs / 1_000).toFixed(1)} s, ${Math.round((coverage.conversations / heldMs) * 1_000)} a second, ${inconclusive} undecided, ${broken.length} rules broken`,
-  );
   if (broken.length === 0 && exit_code !== 0) console.log(summary);
-  return broken.length;
+  return { broken: broken.length, observation };
 }
 
 function whole(name: string, text: string): number {
