@@ -18,6 +18,8 @@ export interface Wanted {
   lastIs?: 'admitted' | 'refused';
   /** How many of the last attempts have to be decided by the log. */
   decided?: number;
+  /** Some of them have to have been refused, or the check says nothing. */
+  refusals?: true;
   hint?: string;
 }
 
@@ -111,7 +113,7 @@ export class Attempts {
   }
 
   /** Holds every attempt against the sliding log. */
-  judge({ lastIs, decided = 0, hint }: Wanted = {}): void {
+  judge({ lastIs, decided = 0, refusals, hint }: Wanted = {}): void {
     const { limit, window_ms } = this.rate;
     let undecided = 0;
     for (const [index, attempt] of this.#all.entries()) {
@@ -127,6 +129,7 @@ export class Attempts {
         hint,
       });
     }
+    if (refusals && this.#all.every(({ admitted }) => admitted)) undecided += 1;
     if (undecided > 0 || (lastIs && (this.last.admitted ? 'admitted' : 'refused') !== lastIs))
       this.#stage.inconclusive(
         'the machine was too slow: the probe came so late that the log allows both answers',

@@ -258,6 +258,7 @@ export const rates = [
       await tries.burst(1);
       tries.judge({
         lastIs: 'admitted',
+        refusals: true,
         hint: 'Refused messages are entered into the log: enter a message only when it is admitted.',
       });
     },
