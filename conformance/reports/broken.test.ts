@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { brokenRules } from './broken.js';
+import { type Broken, brokenRules, telling } from './broken.js';
 import { book, report } from './fixtures/example.js';
 
 describe('brokenRules', () => {
@@ -42,5 +42,32 @@ describe('brokenRules', () => {
       .slice(0, 1)
       .map((each) => ({ ...each, failure: { ...each.failure, caused_by: 'nobody' } }));
     expect(brokenRules({ ...report, checks: orphan }, book)).toHaveLength(1);
+  });
+});
+
+describe('the most telling of broken rules', () => {
+  const broken = (...checks: string[]) =>
+    checks.map((check) => {
+      const [rule = ''] = check.split('/');
+      return { check, rule, grade: 'fail' } as unknown as Broken;
+    });
+  const told = (most: number, ...checks: string[]) =>
+    telling(broken(...checks), most).map(({ check }) => check);
+
+  it('are one of each chapter, before a second of any', () => {
+    expect(told(3, 'chat-a/x', 'chat-a/y', 'chat-b', 'rooms-a', 'errors-a', 'errors-b')).toEqual([
+      'chat-a/x',
+      'rooms-a',
+      'errors-a',
+    ]);
+  });
+
+  it('are further checks of a rule only after all rules', () => {
+    expect(told(3, 'chat-a/x', 'chat-a/y', 'chat-b', 'rooms-a')).toEqual([
+      'chat-a/x',
+      'chat-b',
+      'rooms-a',
+    ]);
+    expect(told(9, 'chat-a/x', 'chat-a/y')).toEqual(['chat-a/x', 'chat-a/y']);
   });
 });

@@ -57,6 +57,28 @@ export function brokenRules(report: Report, { rules }: Pick<RuleBook, 'rules'>):
   );
 }
 
+/**
+ * The most telling of broken rules, in their order: the first of every chapter, then the second, and further checks of
+ * a rule after all rules. One fault seldom stays in its chapter, and a chapter seldom has but one.
+ */
+export function telling(all: readonly Broken[], most: number): Broken[] {
+  const turns = new Map<string, number>();
+  const rules = new Set<string>();
+  const ranked = all.map((each) => {
+    const chapter = each.rule.split('-')[0] ?? '';
+    const again = rules.has(each.rule);
+    rules.add(each.rule);
+    const turn = turns.get(chapter) ?? 0;
+    if (!again) turns.set(chapter, turn + 1);
+    return { each, grade: ORDER[each.grade], turn: again ? Number.POSITIVE_INFINITY : turn };
+  });
+  const first = ranked
+    .sort((a, b) => a.grade - b.grade || (a.turn === b.turn ? 0 : a.turn - b.turn))
+    .slice(0, most);
+  const chosen = new Set(first.map(({ each }) => each));
+  return all.filter((each) => chosen.has(each));
+}
+
 /** Checks that came to no verdict, each with its reason. */
 export function undecided(report: Report): CheckResult[] {
   return report.checks.filter(({ verdict }) => verdict === 'inconclusive' || verdict === 'vacuous');

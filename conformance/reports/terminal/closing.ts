@@ -1,4 +1,4 @@
-import { brokenRules, undecided } from '../broken.js';
+import { brokenRules, telling, undecided } from '../broken.js';
 import { counted, type Outcome } from '../outcome.js';
 import type { CheckResult, Report } from '../report.js';
 import { count, duration, pad, shorten, visible, visibleLines, wrap } from '../text.js';
@@ -44,10 +44,11 @@ function totalsLine({ totals }: Report): string {
 
 function broken(report: Report, style: Style): string[] {
   const all = brokenRules(report, style.book);
-  const rest = all.slice(IN_FULL);
+  const first = telling(all, IN_FULL);
+  const rest = all.filter((each) => !first.includes(each));
   const note = `${count(rest.length, 'more root cause')}, in brief; the HTML and JSON reports have them in full, as has --only <id>`;
   return [
-    ...all.slice(0, IN_FULL).flatMap((each) => failure(each, style)),
+    ...first.flatMap((each) => failure(each, style)),
     ...(rest.length === 0 ? [] : wrap(note, style.width).map((line) => style.colors.bold(line))),
     ...rest.flatMap((each) => failureInBrief(each, style)),
     ...(rest.length === 0 ? [] : ['']),
