@@ -52,7 +52,7 @@ describe('faults of state and timing', () => {
       '| fault | found | median seconds | median operations | rules |',
       '|---|--:|--:|--:|---|',
     ];
-    console.log([...head, ...rows].join('\n'));
+    process.stdout.write(`${[...head, ...rows].join('\n')}\n`);
   });
 
   it.each(state.map((each) => [each.name, each] as const))(
