@@ -102,6 +102,12 @@ const loud: Record<string, Hostile> = {
   ],
 };
 
+// Answers the request with this.
+const once =
+  (text: string) =>
+  (socket: Socket): void =>
+    void socket.once('data', () => socket.write(text));
+
 const quiet: Record<string, Hostile> = {
   'never answers': [4, () => {}],
   'ends the connection at once': [4, (socket) => socket.end()],
@@ -114,6 +120,22 @@ const quiet: Record<string, Hostile> = {
   'sends its headers byte by byte': [
     4,
     drip(Buffer.from('HTTP/1.1 101 Switching Protocols\r\nX: ')),
+  ],
+  'answers 200 without an upgrade': [4, once('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')],
+  'redirects to itself': [
+    4,
+    once('HTTP/1.1 302 Found\r\nLocation: /ws\r\nContent-Length: 0\r\n\r\n'),
+  ],
+  'speaks TLS': [4, (socket) => void socket.write(Buffer.from('15030300020228', 'hex'))],
+  'proves itself with a wrong accept': [
+    1,
+    once(
+      'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: AAAA\r\n\r\n',
+    ),
+  ],
+  'ends its half after the handshake, and keeps the other': [
+    1,
+    after((socket) => void socket.end()),
   ],
   'refuses, and keeps the connection': [
     4,
@@ -151,6 +173,7 @@ const quiet: Record<string, Hostile> = {
 };
 
 async function survive(exit: number, serve: (socket: Socket) => void): Promise<void> {
+  const before = process.memoryUsage().rss;
   const sockets = new Set<Socket>();
   const listener = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket.on('error', () => {}));
@@ -166,6 +189,7 @@ async function survive(exit: number, serve: (socket: Socket) => void): Promise<v
   for (const socket of sockets) socket.destroy();
   await new Promise((resolve) => listener.close(resolve));
   expect([end.exit_code, end.summary]).toEqual([exit, expect.any(String)]);
+  expect(process.memoryUsage().rss, 'resident memory in bytes').toBeLessThan(before + 300e6);
   if (exit === 1) expect(end.totals.fail).toBeGreaterThanOrEqual(2);
 }
 
