@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'vitest';
 import { checks } from '#conformance/checks/index.js';
 import { runConformance } from '#conformance/index.js';
@@ -6,9 +7,13 @@ import { manners, peer } from './index.js';
 // It waits half a minute for the end of a connection that none of these servers ends.
 const PATIENT = 'backpressure-slow-consumer-closed';
 
+const file = (name: string) =>
+  new URL(`./passed/${name.replaceAll(' ', '-')}.txt`, import.meta.url);
+
 // What a server that does almost nothing passes is pinned, so that checks which are too easy are seen to come in.
+// PARLOR_PIN=1 writes the list anew. On a busy machine fewer checks are decided; more can only be too easy.
 describe('trivial peers', () => {
-  it.concurrent.for(Object.entries(manners))(
+  it.for(Object.entries(manners))(
     '%s',
     { timeout: 120_000 },
     async ([name, manner], { expect }) => {
@@ -24,9 +29,10 @@ describe('trivial peers', () => {
         },
       );
       expect(end.exit_code).toBe(name === 'HTTP 404' ? 4 : 1);
-      await expect(`${passed.sort().join('\n')}\n`).toMatchFileSnapshot(
-        `./passed/${name.replaceAll(' ', '-')}.txt`,
-      );
+      if (process.env['PARLOR_PIN']) writeFileSync(file(name), `${passed.sort().join('\n')}\n`);
+      const pinned = readFileSync(file(name), 'utf8').trim().split('\n').filter(Boolean);
+      expect(passed.filter((check) => !pinned.includes(check))).toEqual([]);
+      expect(passed.length).toBeGreaterThanOrEqual(pinned.length / 2);
     },
   );
 });
