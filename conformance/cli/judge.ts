@@ -28,7 +28,7 @@ export function judge(flags: Settings, io: Io): Promise<ExitCode> {
 }
 
 /**
- * `parlor replay <failure>`: holds a saved conversation again, with the same settings of the target.
+ * `parlor replay <id>`: holds a saved conversation again, with the same settings of the target.
  *
  * @throws UsageError for settings that make no sense, and for what is no failure
  */

@@ -122,9 +122,9 @@ function addTest(program: Command, io: Io, done: (code: number) => void): void {
 function addReplay(program: Command, io: Io, done: (code: number) => void): void {
   const command = program
     .command('replay')
-    .description('hold a saved conversation again, ten times, with the target that is described')
-    .argument('<failure>', 'its id, or the path of its file')
-    .argument('[target...]', 'URLs of the server')
+    .description('hold a saved conversation again, ten times')
+    .argument('<id>', 'the id of a failure, or the path of its file')
+    .argument('[url...]', 'URLs of the server')
     .addHelpText('after', `\n${NOTES}`);
   addFlags(command, REPLAYED);
   command.action(async (named: string, words: string[], options: Record<string, unknown>) =>
