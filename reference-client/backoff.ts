@@ -2,6 +2,9 @@ const FIRST_BOUND_MS = 5_000;
 const LARGEST_BOUND_MS = 30_000;
 const AT_ONCE_MS = 1_000;
 
+/** How long a connection has to be open after `welcome` to count as well, in milliseconds. */
+export const WELL_AFTER_MS = 10_000;
+
 /** The longest random wait before attempt k, counted from 0, in milliseconds. */
 export function bound(attempt: number): number {
   return Math.min(LARGEST_BOUND_MS, FIRST_BOUND_MS * 2 ** attempt);

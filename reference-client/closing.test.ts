@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { closeRanges, closes } from '#schemas/closes.js';
 import { atOnce, backOff, bound } from './backoff.js';
 import { afterEnd, retryAfterOf, type Situation } from './closing.js';
 
@@ -6,7 +7,7 @@ const situation: Situation = {
   notice: undefined,
   canRenew: true,
   fresh: false,
-  welcomed: true,
+  renewalSpent: false,
   atOnceSpent: false,
 };
 
@@ -30,11 +31,28 @@ describe('what follows the end of a connection', () => {
     expect(decided(code, '', { atOnceSpent: true })).toBe('back_off');
   });
 
+  it('is what the registry of close codes says', () => {
+    const actions = { none: 'stop', terminal: 'stop', credentials: 'stop' } as const;
+    const known = closes.map(({ code, action }) => [code, action] as const);
+    const edges = closeRanges.flatMap(({ from, to, action }) =>
+      from < 4000 ? [] : ([[from, action] as const, [to, action] as const] as const),
+    );
+    for (const [code, action] of [...known, ...edges])
+      expect([code, decided(code)]).toEqual([
+        code,
+        actions[action as keyof typeof actions] ?? action,
+      ]);
+  });
+
   it('renews an expired token, and a fresh one only after welcome', () => {
     expect(decided(4001, 'token_expired')).toBe('renew');
     expect(decided(4001, 'token_invalid')).toBe('stop');
     expect(decided(4001, 'token_expired', { canRenew: false })).toBe('stop');
-    expect(decided(4001, 'token_expired', { fresh: true, welcomed: false })).toBe('stop');
+    expect(decided(4001, 'token_expired', { fresh: true, renewalSpent: true })).toBe('stop');
+  });
+
+  it('pauses where tokens expire as fast as they are renewed', () => {
+    expect(decided(4001, 'token_expired', { renewalSpent: true })).toBe('back_off');
   });
 
   it('obeys server_shutdown', () => {
