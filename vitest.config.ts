@@ -16,6 +16,8 @@ export default defineConfig({
       : [...configDefaults.exclude, 'conformance/mutants/state.test.ts'],
     pool: 'forks',
     isolate: false,
+    // Most tests wait for servers, browsers and clocks more than they compute.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: process.env['CI'] ? ['default', './test/closing-line.ts'] : ['default'],
