@@ -57,7 +57,8 @@ export class Client {
     // A wrong address is told at once, and not tried for ever.
     new URL(options.url);
     socketOf(options);
-    void this.#attempt();
+    // The application adds its listeners first.
+    queueMicrotask(() => void this.#attempt());
   }
 
   /** Where the client stands. */
@@ -128,6 +129,7 @@ export class Client {
   }
 
   async #attempt(): Promise<void> {
+    if (this.#status === 'closed') return;
     this.#enter('connecting');
     let token: string | undefined;
     try {

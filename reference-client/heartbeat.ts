@@ -17,7 +17,7 @@ export type Doubt = { readonly wait: number } | 'ping' | 'give_up';
 
 /** Judges a connection by its silence. */
 export function judge({ heardAt, pingedAt }: Signs, beat: Beat, now: number): Doubt {
-  const asked = pingedAt !== undefined && pingedAt >= heardAt;
+  const asked = pingedAt !== undefined && pingedAt > heardAt;
   const wait = asked ? pingedAt + beat.timeout_ms - now : heardAt + beat.interval_ms - now;
   if (wait > 0) return { wait };
   return asked ? 'give_up' : 'ping';

@@ -156,5 +156,11 @@ export class Link {
 function isWelcome(data: unknown): data is Welcome {
   if (!isObject(data)) return false;
   const { heartbeat, limits, rates, features } = data;
-  return isObject(heartbeat) && isObject(limits) && Array.isArray(rates) && Array.isArray(features);
+  if (!isObject(heartbeat) || !isObject(limits)) return false;
+  const numbers = [heartbeat['interval_ms'], heartbeat['timeout_ms'], limits['max_message_bytes']];
+  return (
+    numbers.every((each) => typeof each === 'number' && each > 0) &&
+    Array.isArray(rates) &&
+    Array.isArray(features)
+  );
 }

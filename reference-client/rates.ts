@@ -54,9 +54,10 @@ export class Rates {
   }
 
   /** Notes that a request was refused as `rate_limited`: it is not counted, and its bucket waits. */
-  refused(id: string, until: number): void {
-    for (const bucket of this.#buckets.values())
-      if (bucket.entries.delete(id)) bucket.heldUntil = Math.max(bucket.heldUntil, until);
+  refused(type: string, id: string, until: number): void {
+    const bucket = this.#of(type) ?? this.#unannounced(type);
+    bucket.entries.delete(id);
+    bucket.heldUntil = Math.max(bucket.heldUntil, until);
   }
 
   /** Notes the end of a connection: what the user's connections share is kept, the rest is gone. */
@@ -69,6 +70,21 @@ export class Rates {
         bucket.heldUntil = 0;
       }
     }
+  }
+
+  /** A bucket without a limit, so that also a server with a hidden one is not asked in a loop. */
+  #unannounced(type: string): Bucket {
+    const rule: Rate = {
+      bucket: `unannounced ${type}`,
+      types: [type],
+      limit: Number.MAX_SAFE_INTEGER,
+      window_ms: 1,
+      scope: 'connection',
+      close_after: 0,
+    };
+    const bucket = { rule, entries: new Map(), heldUntil: 0 };
+    this.#buckets.set(rule.bucket, bucket);
+    return bucket;
   }
 
   #of(type: string): Bucket | undefined {

@@ -33,6 +33,11 @@ export interface Message {
   readonly signal?: AbortSignal | undefined;
 }
 
+interface Asked {
+  readonly type: string;
+  readonly replied: (reply: Incoming) => void;
+}
+
 // The server refused these without executing them, for a reason that passes.
 const PASSING = ['rate_limited', 'backend_unavailable', 'internal_error'];
 const LOST_ROOM = ['unauthorized', 'removed'];
@@ -45,7 +50,7 @@ export class Traffic {
   readonly #queue: Queue;
   readonly #rooms: Rooms;
   /** What is done with the reply to a request of the present connection. */
-  readonly #replies = new Map<string, (reply: Incoming) => void>();
+  readonly #replies = new Map<string, Asked>();
   /** The ids of events without a number. */
   readonly #recent = new Set<string>();
   #link: Link | undefined;
@@ -228,7 +233,7 @@ export class Traffic {
   /** Sends a request of this connection; says how long it has to wait, 0 when it was sent. */
   #ask(
     message: { readonly type: string; readonly room?: string; readonly data?: object },
-    replied?: (reply: Incoming) => void,
+    replied: (reply: Incoming) => void = () => undefined,
   ): number {
     const link = this.#link;
     if (!link?.usable) return Number.POSITIVE_INFINITY;
@@ -236,26 +241,29 @@ export class Traffic {
     const wait = this.#rates.wait(message.type, id, this.#now);
     if (wait > 0) return wait;
     this.#rates.sent(message.type, id);
-    if (replied) this.#replies.set(id, replied);
+    this.#replies.set(id, { type: message.type, replied });
     link.send(encode({ ...message, id }));
     return 0;
   }
 
   #answered(ref: string, reply: Incoming): void {
-    const { code, retry_after_ms } = reply.data;
-    const limited = reply.type === 'error' && code === 'rate_limited';
-    if (limited) this.#rates.refused(ref, this.#now + Number(retry_after_ms ?? 0));
-    else this.#rates.answered(ref, this.#now);
-    const replied = this.#replies.get(ref);
-    this.#replies.delete(ref);
-    replied?.(reply);
+    const code = reply.type === 'error' ? reply.data['code'] : undefined;
+    const request = this.#replies.get(ref);
     const letter = this.#queue.answered(ref);
-    if (!letter) return;
-    const leaving = reply.type === 'error' && code === 'shutting_down';
-    if (leaving) this.#link?.heed(reply.data);
-    // Neither was executed: the message goes again, on this connection or the next.
-    if (limited || leaving) this.#queue.again(letter);
-    else letter.settle(outcomeOf(reply));
+    this.#replies.delete(ref);
+    const type = request?.type ?? letter?.type;
+    if (type === undefined) return;
+    if (code === 'rate_limited') this.#rates.refused(type, ref, this.#now + toldWait(reply));
+    else this.#rates.answered(ref, this.#now);
+    if (code === 'shutting_down') this.#link?.heed(reply.data);
+    request?.replied(reply);
+    // What was not executed goes again, on this connection or the next.
+    if (code === 'rate_limited' || code === 'shutting_down') this.#again(letter);
+    else letter?.settle(outcomeOf(reply));
+  }
+
+  #again(letter: Letter | undefined): void {
+    if (letter) this.#queue.again(letter);
   }
 
   #entered(room: Room, reply: Incoming): void {
@@ -266,8 +274,8 @@ export class Traffic {
 
   #refused(room: Room, { data }: Incoming): void {
     const code = String(data['code']);
-    if (code === 'shutting_down') this.#link?.heed(data);
-    else if (PASSING.includes(code)) {
+    if (code === 'shutting_down') return;
+    if (PASSING.includes(code)) {
       const told = Number(data['retry_after_ms'] ?? 0);
       room.notBefore = this.#now + (told || this.#context.random() * bound(room.refusals));
       room.refusals += 1;
@@ -385,3 +393,11 @@ const HANDLERS = new Map<string, (traffic: Traffic, message: Incoming) => void>(
   ['error', (traffic, message) => traffic.failed(message)],
   ['auth_expiring', (traffic) => traffic.expiring()],
 ]);
+
+// Where a server does not say how long to wait.
+const WAIT_UNTOLD_MS = 1_000;
+
+function toldWait({ data }: Incoming): number {
+  const told = data['retry_after_ms'];
+  return typeof told === 'number' ? told : WAIT_UNTOLD_MS;
+}
