@@ -17,7 +17,8 @@ import { type Clock, type Socket, systemClock } from './surroundings.js';
 import { Traffic } from './traffic.js';
 
 const QUEUE_LIMIT = 1_000;
-const LONGEST_LEAD_MS = 60_000;
+// Servers warn 60 s before; this is for those that do not.
+const LONGEST_LEAD_MS = 45_000;
 const UNREACHED: End = { code: 1006, reason: '' };
 
 /** A client that keeps a connection by itself, in its rooms and with what was said. */

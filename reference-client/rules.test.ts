@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { open } from './fixtures/trials/open.js';
-import { opening } from './fixtures/trials/opening.js';
-import { reconnecting } from './fixtures/trials/reconnecting.js';
-import { rooms } from './fixtures/trials/rooms.js';
-import { traffic } from './fixtures/trials/traffic.js';
+import { open } from './fixtures/open.trials.js';
+import { opening } from './fixtures/opening.trials.js';
+import { reconnecting } from './fixtures/reconnecting.trials.js';
+import { rooms } from './fixtures/rooms.trials.js';
+import { traffic } from './fixtures/traffic.trials.js';
 import { World } from './fixtures/world.js';
 
 const trials = [...opening, ...reconnecting, ...rooms, ...traffic, ...open];

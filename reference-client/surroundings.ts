@@ -13,7 +13,7 @@ export interface Socket {
   onmessage: SocketHandlers['onmessage'] | null;
   onclose: SocketHandlers['onclose'] | null;
   onerror: SocketHandlers['onerror'] | null;
-  send(data: string | Uint8Array): void;
+  send(data: string | Uint8Array<ArrayBuffer>): void;
   close(code: number, reason?: string): void;
 }
 

@@ -7,6 +7,7 @@ import type { Link } from './link.js';
 import type { Parts } from './parts.js';
 import { type Letter, type Outcome, outcomeOf, type Queue } from './queue.js';
 import type { Rates } from './rates.js';
+import { Recent } from './recent.js';
 import { answer, type JoinOutcome, type Room, type Rooms, type Sequenced } from './rooms.js';
 import type { Clock } from './surroundings.js';
 import type { Found } from './track.js';
@@ -52,7 +53,7 @@ export class Traffic {
   /** What is done with the reply to a request of the present connection. */
   readonly #replies = new Map<string, Asked>();
   /** The ids of events without a number. */
-  readonly #recent = new Set<string>();
+  readonly #recent = new Recent(MOST_RECENT);
   #link: Link | undefined;
   #order = 0;
   #cancel: () => void = () => undefined;
@@ -255,7 +256,7 @@ export class Traffic {
     if (type === undefined) return;
     if (code === 'rate_limited') this.#rates.refused(type, ref, this.#now + toldWait(reply));
     else this.#rates.answered(ref, this.#now);
-    if (code === 'shutting_down') this.#link?.heed(reply.data);
+    if (code === 'shutting_down' && !this.#link?.notice) this.#link?.heed(reply.data);
     request?.replied(reply);
     // What was not executed goes again, on this connection or the next.
     if (code === 'rate_limited' || code === 'shutting_down') this.#again(letter);
@@ -267,6 +268,7 @@ export class Traffic {
   }
 
   #entered(room: Room, reply: Incoming): void {
+    if (this.#rooms.get(room.name) !== room) return;
     if (reply.type === 'ack') this.#joined(room, reply);
     else if (room.state === 'leaving') this.#rooms.forget(room);
     else this.#refused(room, reply);
@@ -319,6 +321,7 @@ export class Traffic {
     const { room: name, seq } = event;
     const room = this.#rooms.get(name);
     if (!room || name === undefined || seq === undefined) return;
+    if (event.type === 'binary' && !event.payload) return;
     this.#found(room, room.track.event({ ...event, room: name, seq }, this.#resumes));
   }
 
@@ -333,15 +336,7 @@ export class Traffic {
 
   /** Takes an event without a number, once for each id. */
   unsequenced(event: Incoming): void {
-    if (event.id !== undefined) {
-      if (this.#recent.has(event.id)) return;
-      this.#recent.add(event.id);
-      for (const oldest of this.#recent) {
-        if (this.#recent.size <= MOST_RECENT) break;
-        this.#recent.delete(oldest);
-      }
-    }
-    this.tell(event);
+    if (event.id === undefined || this.#recent.isNew(event.id)) this.tell(event);
   }
 
   /** Takes a `leave`: perhaps of this client, which did not ask. */
@@ -367,8 +362,7 @@ export class Traffic {
 
   /** Gives an event to the application, whose type is the name of the listeners. */
   tell(event: Incoming): void {
-    const told = event.payload ? { ...event, payload: event.payload } : event;
-    this.#context.events.emit(event.type as Told, told as unknown as ClientEvents[Told]);
+    this.#context.events.emit(event.type as Told, event as unknown as ClientEvents[Told]);
   }
 
   #found(room: Room, { give, missing, catchUp }: Found<Sequenced>): void {

@@ -33,6 +33,7 @@ const guide: DefaultTheme.SidebarItem[] = [
       ['Start here in five minutes', 'start'],
       ['Test your server', 'test-your-server'],
       ['Write a server', 'write-a-server'],
+      ['The client', 'client'],
       ['CI gate', 'ci'],
       ['Scaling', 'scaling'],
       ['Security', 'spec/security'],
