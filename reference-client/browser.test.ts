@@ -12,16 +12,25 @@ const executablePath = '/usr/bin/chromium';
 const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'];
 
 /** The client as one file, as a page loads it. */
-async function bundle(): Promise<string> {
-  const { outputFiles } = await build({
+async function bundle(): Promise<{ script: string; sources: string[] }> {
+  const { outputFiles, metafile } = await build({
     entryPoints: [fileURLToPath(new URL('index.ts', import.meta.url))],
     bundle: true,
     format: 'esm',
     platform: 'browser',
+    absWorkingDir: fileURLToPath(new URL('..', import.meta.url)),
     write: false,
+    metafile: true,
   });
-  return outputFiles[0]?.text ?? '';
+  return { script: outputFiles[0]?.text ?? '', sources: Object.keys(metafile.inputs) };
 }
+
+describe('the client', () => {
+  it('is made of nothing but its own files, so that a browser can load them as they are', async () => {
+    const { sources } = await bundle();
+    expect(sources.filter((source) => !source.startsWith('reference-client/'))).toEqual([]);
+  });
+});
 
 describe.skipIf(!existsSync(executablePath))('in a real browser', () => {
   let browser: Browser;
@@ -31,7 +40,7 @@ describe.skipIf(!existsSync(executablePath))('in a real browser', () => {
   let line: FaultyLine;
 
   beforeAll(async () => {
-    const script = await bundle();
+    const { script } = await bundle();
     site = createServer(({ url }, response) => {
       const asked = url === '/client.js';
       response.setHeader('Content-Type', asked ? 'text/javascript' : 'text/html');

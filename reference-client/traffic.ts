@@ -8,6 +8,7 @@ import type { Parts } from './parts.js';
 import { type Letter, type Outcome, outcomeOf, type Queue } from './queue.js';
 import type { Rates } from './rates.js';
 import { Recent } from './recent.js';
+import { type Request, Requests, toldWait } from './requests.js';
 import { answer, type JoinOutcome, type Room, type Rooms, type Sequenced } from './rooms.js';
 import type { Clock } from './surroundings.js';
 import type { Found } from './track.js';
@@ -34,11 +35,6 @@ export interface Message {
   readonly signal?: AbortSignal | undefined;
 }
 
-interface Asked {
-  readonly type: string;
-  readonly replied: (reply: Incoming) => void;
-}
-
 // The server refused these without executing them, for a reason that passes.
 const PASSING = ['rate_limited', 'backend_unavailable', 'internal_error'];
 const LOST_ROOM = ['unauthorized', 'removed'];
@@ -50,8 +46,7 @@ export class Traffic {
   readonly #rates: Rates;
   readonly #queue: Queue;
   readonly #rooms: Rooms;
-  /** What is done with the reply to a request of the present connection. */
-  readonly #replies = new Map<string, Asked>();
+  readonly #requests: Requests;
   /** The ids of events without a number. */
   readonly #recent = new Recent(MOST_RECENT);
   #link: Link | undefined;
@@ -64,6 +59,7 @@ export class Traffic {
     this.#rates = parts.rates();
     this.#queue = parts.queue(queueLimit);
     this.#rooms = parts.rooms();
+    this.#requests = new Requests(this.#rates, context.clock, context.nextId);
   }
 
   /** Goes on over a connection that was welcomed. */
@@ -78,7 +74,7 @@ export class Traffic {
     const welcome = this.#link?.welcome;
     this.#link = undefined;
     this.#cancel();
-    this.#replies.clear();
+    this.#requests.clear();
     this.#rates.ended(this.#now);
     this.#rooms.ended();
     if (!welcome) return;
@@ -232,26 +228,15 @@ export class Traffic {
   }
 
   /** Sends a request of this connection; says how long it has to wait, 0 when it was sent. */
-  #ask(
-    message: { readonly type: string; readonly room?: string; readonly data?: object },
-    replied: (reply: Incoming) => void = () => undefined,
-  ): number {
+  #ask(request: Request, replied?: (reply: Incoming) => void): number {
     const link = this.#link;
-    if (!link?.usable) return Number.POSITIVE_INFINITY;
-    const id = this.#context.nextId();
-    const wait = this.#rates.wait(message.type, id, this.#now);
-    if (wait > 0) return wait;
-    this.#rates.sent(message.type, id);
-    this.#replies.set(id, { type: message.type, replied });
-    link.send(encode({ ...message, id }));
-    return 0;
+    return link?.usable ? this.#requests.ask(link, request, replied) : Number.POSITIVE_INFINITY;
   }
 
   #answered(ref: string, reply: Incoming): void {
     const code = reply.type === 'error' ? reply.data['code'] : undefined;
-    const request = this.#replies.get(ref);
+    const request = this.#requests.answered(ref);
     const letter = this.#queue.answered(ref);
-    this.#replies.delete(ref);
     const type = request?.type ?? letter?.type;
     if (type === undefined) return;
     if (code === 'rate_limited') this.#rates.refused(type, ref, this.#now + toldWait(reply));
@@ -387,11 +372,3 @@ const HANDLERS = new Map<string, (traffic: Traffic, message: Incoming) => void>(
   ['error', (traffic, message) => traffic.failed(message)],
   ['auth_expiring', (traffic) => traffic.expiring()],
 ]);
-
-// Where a server does not say how long to wait.
-const WAIT_UNTOLD_MS = 1_000;
-
-function toldWait({ data }: Incoming): number {
-  const told = data['retry_after_ms'];
-  return typeof told === 'number' ? told : WAIT_UNTOLD_MS;
-}
