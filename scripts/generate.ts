@@ -1,10 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configSchemaText } from '#conformance/config.schema.js';
+import { contract } from '#conformance/harness/contract.js';
 import { reportSchemaText } from '#conformance/reports/report.schema.js';
 import { closeRanges, closes } from '#schemas/closes.js';
 import { errors } from '#schemas/errors.js';
-import { closesTable, errorsTable, fillMarker } from './registries.js';
+import { closesTable, contractTable, errorsTable, fillMarker } from './registries.js';
 import { chapters, collect, readTombstones } from './requirements.js';
 
 /** A generated file: its path below the root and the content that it has to have. */
@@ -36,6 +37,11 @@ export function generate(root: string): Generated[] {
         content: fillMarker(source, name, table, `spec/${chapter}.md`),
       });
     }
+  }
+  const guide = 'docs/test-your-server.md';
+  if (existsSync(join(root, guide))) {
+    const content = fillMarker(read(guide), 'contract', contractTable(contract), guide);
+    files.push({ path: guide, content });
   }
   return files;
 }

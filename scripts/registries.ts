@@ -1,3 +1,4 @@
+import type { Variable } from '#conformance/harness/contract.js';
 import type { closes as Closes, closeRanges as Ranges } from '#schemas/closes.js';
 import type { errors as Errors } from '#schemas/errors.js';
 import { SpecError } from './requirements.js';
@@ -49,6 +50,19 @@ export function fillMarker(source: string, name: string, content: string, file: 
   if (start < 0 || end < start)
     throw new SpecError(`${file}: the markers ${open} … ${close} are missing`);
   return `${source.slice(0, start + open.length)}\n\n${content}\n\n${source.slice(end)}`;
+}
+
+/** The test contract: the environment of a started server. */
+export function contractTable(variables: readonly Variable[]): string {
+  return table(
+    ['variable', 'type', 'default', 'meaning'],
+    variables.map(({ name, type, default: value, meaning }) => [
+      `\`${name}\``,
+      type,
+      value === null ? '' : `\`${value}\``,
+      meaning.replaceAll('|', '\\|'),
+    ]),
+  );
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -48,7 +48,7 @@ async function loadChecks(): Promise<Map<string, ListedCheck[]>> {
   return grouped(
     [...checks, ...conversations()],
     ({ rule }) => rule,
-    (each) => ({ id: each.id, terms: terms(each), source: each.run.toString() }),
+    (each) => ({ id: each.id, terms: terms(each), source: sourceOf(each) }),
   );
 }
 
@@ -59,6 +59,13 @@ async function loadMutants(): Promise<Map<string, ListedMutant[]>> {
     ({ rule }) => rule,
     ({ name, fault }) => ({ name, fault }),
   );
+}
+
+// What is held of generated conversations stands in no function of its own.
+function sourceOf({ id, run }: Check): string {
+  return id.endsWith('/conversations')
+    ? '// Judged by what several clients see in generated conversations, held beside all others.'
+    : run.toString();
 }
 
 function terms({ options: { timers, alone, instance, needs = [], plain } }: Check): string[] {

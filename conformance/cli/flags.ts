@@ -79,7 +79,12 @@ export const flags = {
   plain: on(TARGET, 'the server knows nothing of Parlor: test the transport only'),
   logs: on(TARGET, 'the output of the started server is its structured log'),
   origin: many(TARGET, '<origin>', 'an Origin that the server allows', text),
-  config: one(TARGET, '<file>', 'config file (default parlor.config.json, if it exists)', text),
+  config: one(
+    TARGET,
+    '<file>',
+    'config file (default parlor.config.jsonc or .json, if it exists)',
+    text,
+  ),
   'token-algorithm': one(
     TOKENS,
     '<name>',

@@ -34,7 +34,7 @@ export function judge(flags: Settings, io: Io): Promise<ExitCode> {
  */
 export async function replay(named: string, flags: Settings, io: Io): Promise<ExitCode> {
   const { loadFailure, replay: replaying } = await import('#conformance/properties/index.js');
-  const check = replaying(loadFailure(named, io.cwd), `parlor replay ${quoted(named)}`);
+  const check = replaying(loadFailure(named, io.cwd), `npx parlor replay ${quoted(named)}`);
   // What is said of a whole run does not fit a single check.
   const { accepted: _, 'min-checks': __, ...said } = gather(flags, fromEnvironment(io.env), io.cwd);
   return run(flags, said, io, [check]);

@@ -157,7 +157,7 @@ describe('a target that runs', () => {
     const lines = out.trimEnd().split('\n');
     expect(lines.at(-1)).toMatch(/^0 passed, \d+ failed, \d+ skipped$/);
     expect(out).toMatch(
-      /^ {2}again parlor test ws:\S+ --token-secret "\$PARLOR_TEST_TOKEN_SECRET" --only chat-/m,
+      /^ {2}again npx parlor test ws:\S+ --token-secret "\$PARLOR_TEST_TOKEN_SECRET" --only chat-/m,
     );
     const events = readFileSync(join(cwd, 'n'), 'utf8');
     expect(events).not.toContain('shhh-secret');

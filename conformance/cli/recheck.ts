@@ -46,7 +46,7 @@ function broken({ rule, id }: Failed, { told, judgement }: Rechecked, style: Sty
     level,
     text,
     grade: 'fail',
-    failure: readable({ rule, ...told, ...hint, replay: `parlor replay ${id}` }),
+    failure: readable({ rule, ...told, ...hint, replay: `npx parlor replay ${id}` }),
     seen_in: undefined,
     follows: [],
   };

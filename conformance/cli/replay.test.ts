@@ -30,13 +30,13 @@ function replayed(
 describe('again', () => {
   it('repeats what described the target, quoted for a shell', () => {
     expect(replayed({ start: "node 'my server.js'", path: '/x', bail: true }, end)).toEqual([
-      String.raw`parlor test --start 'node '\''my server.js'\''' --path /x --only rooms-x/late`,
+      String.raw`npx parlor test --start 'node '\''my server.js'\''' --path /x --only rooms-x/late`,
     ]);
   });
 
   it('never repeats a secret', () => {
     expect(replayed({ url: ['ws://h/ws'], 'token-secret': 'shh' }, end)).toEqual([
-      'parlor test ws://h/ws --token-secret "$PARLOR_TEST_TOKEN_SECRET" --only rooms-x/late',
+      'npx parlor test ws://h/ws --token-secret "$PARLOR_TEST_TOKEN_SECRET" --only rooms-x/late',
     ]);
   });
 
@@ -44,7 +44,7 @@ describe('again', () => {
     const finding = { event: 'finding', rule: 'rooms-x', check: 'chat-y', failure } as const;
     expect(replayed({}, finding, { ...end, check: 'rooms-x/every-frame' })).toEqual([
       undefined,
-      'parlor test --only chat-y',
+      'npx parlor test --only chat-y',
     ]);
   });
 

@@ -22,7 +22,7 @@ const SECRET: readonly FlagName[] = ['token-secret', 'session'];
 /** A reporter that adds to every failure the command that runs it again. */
 export function again(flags: Settings, report: Reporter): Reporter {
   const target = targetWords(flags);
-  const command = ['parlor test', ...target].join(' ');
+  const command = ['npx parlor test', ...target].join(' ');
   // A rule of every frame may have no check of its own: then the one that received the frame is run.
   const received = new Map<string, string>();
   return (event) => {

@@ -76,12 +76,12 @@ describe('a conversation that fails', () => {
     const first = await run(['test', faulty.url, ...FLAGS, '--only', only]);
     expect([first.code, first.err]).toEqual([1, '']);
     expect(first.out).toContain('smallest script, fails in');
-    const [, printed = ''] = /^ {2}again (parlor replay .+)$/m.exec(first.out) ?? [];
+    const [, printed = ''] = /^ {2}again (npx parlor replay .+)$/m.exec(first.out) ?? [];
     expect(printed).toBe(
-      `parlor replay ${saved().id} ${faulty.url} ${CLAIMS.join(' ')} --token-secret "$PARLOR_TEST_TOKEN_SECRET"`,
+      `npx parlor replay ${saved().id} ${faulty.url} ${CLAIMS.join(' ')} --token-secret "$PARLOR_TEST_TOKEN_SECRET"`,
     );
 
-    const again = await run(words(printed).slice(1));
+    const again = await run(words(printed).slice(2));
     expect(again.code).toBe(1);
     expect(again.out).toContain(`FAIL ${RULE}/replay`);
     expect(again.out).toContain(`again ${printed}`);

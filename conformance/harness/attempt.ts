@@ -1,7 +1,7 @@
 import type { Check } from './check.js';
 import type { Acquired } from './instances.js';
 import { Journal } from './journal.js';
-import { lastOutput } from './process.js';
+import { type Instance, lastOutput } from './process.js';
 import { requirement } from './requirements.js';
 import type { StageRun } from './shared.js';
 import { Stage } from './stage.js';
@@ -44,10 +44,12 @@ export async function attempt(
   const journal = new Journal();
   let stage = new Stage(run, journal, nonce, final);
   let timer: NodeJS.Timeout | undefined;
+  let complaints = listen(run.target.instances);
   try {
     if (check.options.instance && (run.target.launch || !check.options.orTarget)) {
       own = await run.instances.acquire(check.options.instance, check.options.shared ?? false);
       stage = new Stage(run, journal, nonce, final, own.instance);
+      complaints = listen([own.instance]);
     }
     stage.spread = !APART.has(requirement(check.rule).profile);
     begun(stage);
@@ -63,6 +65,7 @@ export async function attempt(
   } catch (error) {
     if (own && !own.instance.running)
       journal.add('server', 'note', 'note', `ended${lastOutput(own.instance)}`);
+    for (const text of complaints()) journal.add('server', 'note', 'note', text);
     journal.end();
     const found = classify(error, stage);
     const doubt = run.doubts ? await doubted(check, found, stage, run, start) : undefined;
@@ -72,6 +75,22 @@ export async function attempt(
     stage.end();
     await own?.release();
   }
+}
+
+const COMPLAINT = /\b(?:error|exception|panic|fatal|traceback|unhandled|segmentation fault)/i;
+const LINES = 6;
+
+// Servers tell on stderr what went wrong in them; of a check's time, what begins like that is worth showing.
+function listen(instances: readonly Instance[]): () => string[] {
+  const before = instances.map(({ output }) => output.stderr.length);
+  return () =>
+    instances.flatMap(({ output }, index) => {
+      const lines = output.stderr.slice(before[index]).trim().split('\n');
+      const first = lines.findIndex((line) => COMPLAINT.test(line));
+      return first < 0
+        ? []
+        : [`meanwhile the server wrote:\n${lines.slice(first, first + LINES).join('\n')}`];
+    });
 }
 
 // What a busy machine may have caused is no violation yet: a connection lost because a Pong was late makes much else

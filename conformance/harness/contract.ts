@@ -32,7 +32,7 @@ export const contract = [
     name: 'PARLOR_TOKEN_SECRET',
     type: 'string',
     default: null,
-    meaning: 'shared secret, for HS256: drawn anew for each run',
+    meaning: 'shared secret, for HS256, drawn anew for each run: its UTF-8 bytes are the key',
   },
   {
     name: 'PARLOR_TOKEN_PUBLIC_KEY',
@@ -232,7 +232,8 @@ export const contract = [
     name: 'PARLOR_DEFLATE',
     type: 'string',
     default: 'on',
-    meaning: '`on`: negotiate permessage-deflate where it is offered; `off`: never',
+    meaning:
+      '`on`: a server that can, negotiates permessage-deflate where it is offered; `off`: never',
   },
   {
     name: 'PARLOR_LOG',

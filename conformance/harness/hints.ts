@@ -16,6 +16,8 @@ export function closeHint(
     return 'The TCP connection ended without a Close frame; a browser sees 1006. Send the Close frame first, and let the library finish the closing handshake.';
   if (close.code === 1008 && own)
     return `1008 is the framework's own refusal. Close with ${expected.join(' or ')} instead.`;
+  if (close.code === 1011 && expected.includes(4201))
+    return "1011 is how a library's own heartbeat ends a connection. That is allowed; 4201 tells the client more.";
   if (close.code === 1011)
     return '1011 is what libraries send when a handler throws: look for an exception in the server.';
   if (close.code === 1000 && own)

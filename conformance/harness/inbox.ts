@@ -79,7 +79,7 @@ export function predicate(type: string, match: Match = {}): (message: Message) =
 
 /** A match in words, for failure texts. */
 export function wording(type: string, match: Match = {}): string {
-  const name = type === '*' ? 'a message' : `a ${type}`;
+  const name = type === '*' ? 'a message' : `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`;
   if (typeof match === 'function' || Object.keys(match).length === 0) return name;
   return `${name} with ${JSON.stringify(match)}`;
 }

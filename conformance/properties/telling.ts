@@ -60,7 +60,7 @@ export function tellFinding(
     causes,
     consequences,
   });
-  return { ...told, replay: `parlor replay ${id}` };
+  return { ...told, replay: `npx parlor replay ${id}` };
 }
 
 function hint(small: Reproduced | undefined): { hint?: string } {

@@ -92,6 +92,15 @@ export default defineConfig({
   head: [['link', { rel: 'icon', href: '/mark.svg', type: 'image/svg+xml' }]],
   markdown: {
     config(md) {
+      // The guides link to the spec where it stands in the repository; the site has it beside them.
+      md.core.ruler.push('spec_links', ({ tokens }) => {
+        for (const token of tokens.flatMap(({ children }) => children ?? [])) {
+          const href = token.attrGet('href');
+          if (token.type !== 'link_open' || href === null) continue;
+          const page = /^(?:\.\.\/)+spec\/(?<page>.*)$/.exec(href)?.groups?.['page'];
+          if (page !== undefined) token.attrSet('href', `/spec/${page.replace(/^README\.md/, '')}`);
+        }
+      });
       const { fence } = md.renderer.rules;
       md.renderer.rules.fence = (tokens, index, ...rest) => {
         const token = tokens[index];

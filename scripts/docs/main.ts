@@ -9,7 +9,7 @@ import { messagePages } from './messages.js';
 import { mutantsPage } from './mutants.js';
 import { writePages } from './pages.js';
 import { specPages } from './spec.js';
-import { contractTable, registriesPage, rulesPage, vectorsPage } from './tables.js';
+import { registriesPage, rulesPage, vectorsPage } from './tables.js';
 
 // npm run docs [-- --pages]: writes the generated pages, the API reference and the site; needs no network.
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '');
@@ -23,7 +23,6 @@ const pages = [
   mutantsPage(root, rules),
   interopPage(root),
   vectorsPage(root),
-  { path: 'generated/contract.md', content: `${contractTable()}\n` },
 ];
 writePages(`${root}/docs`, pages);
 // Shipped as it is: bundling three megabytes that are minified already takes longer than all else.

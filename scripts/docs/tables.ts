@@ -1,24 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ListedRule } from '#conformance/cli/catalog.js';
-import { contract } from '#conformance/harness/contract.js';
 import { closeRanges, closes } from '#schemas/closes.js';
 import { errors } from '#schemas/errors.js';
 import { closesTable, errorsTable } from '../registries.js';
-import { cell, type Page, table } from './pages.js';
-
-/** The test contract: the environment of a started server. */
-export function contractTable(): string {
-  return table(
-    ['variable', 'type', 'default', 'meaning'],
-    contract.map(({ name, type, default: value, meaning }) => [
-      `\`${name}\``,
-      type,
-      value === null ? '' : `\`${value}\``,
-      cell(meaning),
-    ]),
-  );
-}
+import { type Page, table } from './pages.js';
 
 /** The registries of close codes and error codes. */
 export function registriesPage(): Page {

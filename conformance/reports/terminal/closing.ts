@@ -9,6 +9,7 @@ const SLOWEST = 10;
 const LONGEST = 800;
 // Each server that is started gets a port of its own, which says nothing to anybody.
 const PORT = /:\d{4,5}\b/g;
+const UNANNOUNCED = / is not announced$/;
 // More than this nobody reads in a terminal.
 const IN_FULL = 12;
 
@@ -91,9 +92,11 @@ function reasons(title: string, found: readonly (Reason | CheckResult)[], style:
   if (grouped.size === 0) return [];
   const lines = [...grouped.values()].flatMap(({ reason, names }) => [
     ...wrap(visibleLines(shorten(reason, LONGEST)), style.width - 2).map((line) => `  ${line}`),
-    ...wrap(visible(names.join(', ')), style.width - 4).map(
-      (line) => `    ${style.colors.dim(line)}`,
-    ),
+    // Who does not announce a profile knows what that leaves out.
+    ...wrap(
+      UNANNOUNCED.test(reason) ? count(names.length, 'check') : visible(names.join(', ')),
+      style.width - 4,
+    ).map((line) => `    ${style.colors.dim(line)}`),
   ]);
   return [style.colors.bold(`${title[0]?.toUpperCase()}${title.slice(1)}`), ...lines, ''];
 }

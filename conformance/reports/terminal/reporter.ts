@@ -40,7 +40,7 @@ function header(start: RunStart, { colors, width }: Style): string[] {
   if (target.command !== undefined) rows.push(['command', target.command]);
   if (target.server) rows.push(['server', `${target.server.name} ${target.server.version}`]);
   if (target.features.length > 0) rows.push(['features', target.features.join(', ')]);
-  const about = expected_ms > 0 ? `, about ${duration(expected_ms)}` : '';
+  const about = expected_ms > 0 ? `, at least ${duration(expected_ms)}` : '';
   rows.push(['plan', `${count(checks.length, 'check')}${about}, seed ${seed}`]);
   if (not_exercised.length > 0)
     rows.push([
