@@ -58,7 +58,7 @@ function text(rule: ListedRule, why: string | undefined, link: string, io: Io): 
       rule.mutants.flatMap(({ name, fault }) => [`  ${name}`, ...paragraph(fault, '    ')]),
     ),
     '',
-    `  ${colors.dim('run it')} parlor test --only ${rule.id}`,
+    `  ${colors.dim('run it')} npx parlor test --only ${rule.id}`,
   ];
 }
 

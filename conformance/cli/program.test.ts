@@ -207,7 +207,7 @@ describe('parlor explain', () => {
       'spec/rooms.md#rooms-no-leak-to-strangers',
       'Why',
       'How it is tested',
-      'run it parlor test --only',
+      'run it npx parlor test --only',
     ]) {
       expect(out).toContain(part);
     }
