@@ -40,6 +40,7 @@ function river(t: Stage, sender: Peer) {
   const most = Math.max(1, Math.floor(limits.max_queue_bytes / 2 / size));
   const each = Math.min(most, rate?.limit ?? most, 16);
   let count = 0;
+  let drops = 0;
   return {
     size,
     /** Sends some, within the rate, and gives their texts when all are acknowledged. */
@@ -49,7 +50,7 @@ function river(t: Stage, sender: Peer) {
         count = 0;
       }
       count += each;
-      const texts = Array.from({ length: each }, (_, index) => `drop ${count}-${index}`);
+      const texts = Array.from({ length: each }, () => `drop ${drops++}`);
       await Promise.all(texts.map((text) => sender.chat('lounge', text, { meta: { fill } })));
       return texts;
     },

@@ -35,8 +35,12 @@ export function selected(
     .filter((each) => !profiles[each.profile as keyof typeof profiles]?.skip)
     .filter((_, index) => !shard || index % shard.count === shard.index - 1);
   if (left.length === 0) {
+    const both =
+      profile && only
+        ? `: none is in the profile ${profile.join(' or ')} and in ${only.join(' or ')} (several profiles: --profile a --profile b)`
+        : '';
     throw new UsageError(
-      'the selection leaves no check to run; parlor list says which rules have checks',
+      `the selection leaves no check to run${both}; parlor list says which rules have checks`,
     );
   }
   return left.map(({ check }) => check);

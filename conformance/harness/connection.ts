@@ -62,6 +62,10 @@ export class Connection {
   readonly openedAt = performance.now();
   /** When TCP ended, in milliseconds of `performance.now()`. */
   endedAt: number | undefined;
+  /** The messages that were sent, each with the moment in milliseconds of `performance.now()`. */
+  readonly said: { type: string; at: number }[] = [];
+  /** The longest message that was sent, in bytes. */
+  largest = 0;
 
   protected readonly host: Host;
   protected readonly inbox = new Inbox();
@@ -165,6 +169,11 @@ export class Connection {
   /** Says that a request was sent in another way than as one text or binary message: its replies are judged by its type. */
   expectReply(id: string, type: string): void {
     this.#requests.set(id, [...(this.#requests.get(id) ?? []), type]);
+  }
+
+  /** Whether a request with this `id` was sent. */
+  protected asked(id: string | undefined): boolean {
+    return id !== undefined && this.#requests.has(id);
   }
 
   /** Sends a Close frame. */
@@ -369,7 +378,9 @@ export class Connection {
   }
 
   #send(frame: FrameInit): void {
-    this.#count(frame.payload?.length ?? 0);
+    const bytes = Buffer.byteLength(frame.payload ?? '');
+    this.largest = Math.max(this.largest, bytes);
+    this.#count(bytes);
     this.#wire.send(frame);
   }
 
@@ -385,8 +396,9 @@ export class Connection {
     } catch {
       return; // Not JSON on purpose: no reply will bear its id.
     }
-    if (!isObject(value) || typeof value['id'] !== 'string') return;
-    if (typeof value['type'] === 'string') this.expectReply(value['id'], value['type']);
+    if (!isObject(value) || typeof value['type'] !== 'string') return;
+    this.said.push({ type: value['type'], at: performance.now() });
+    if (typeof value['id'] === 'string') this.expectReply(value['id'], value['type']);
   }
 
   #note(

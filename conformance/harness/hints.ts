@@ -28,9 +28,10 @@ export function closeHint(
 
 /** The likely cause of a reply that cannot be matched with its request. */
 export function replyHint(type: string, ref: string | undefined): string {
+  const article = /^[aeiou]/.test(type) ? 'An' : 'A';
   return ref === undefined
-    ? `A ${type} came without \`ref\`: copy the request's \`id\` into it.`
-    : `A ${type} came with another \`ref\` (${ref}): it has to be the request's \`id\`.`;
+    ? `${article} ${type} came without \`ref\`: copy the request's \`id\` into it.`
+    : `${article} ${type} came with another \`ref\` (${ref}): it has to be the request's \`id\`.`;
 }
 
 /** The likely cause of a refusal for the rate where the runner keeps within it. */

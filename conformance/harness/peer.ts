@@ -60,6 +60,13 @@ export class Peer extends Connection {
     return this.reply(id, type);
   }
 
+  /** What was refused for the rate, each with the moment at which the refusal came. */
+  refusals(): { data: Data; at: number }[] {
+    return this.inbox.all.flatMap(({ message: { type, data }, at }) =>
+      type === 'error' && data.code === 'rate_limited' ? [{ data, at }] : [],
+    );
+  }
+
   /** Waits for the reply with a `ref`; `type` names the request in failure texts. */
   reply(ref: string, type = 'request'): Promise<Message> {
     const isReply = (message: Message) => message.ref === ref && REPLIES.includes(message.type);
@@ -68,7 +75,8 @@ export class Peer extends Connection {
       return {
         expected: `one reply to the ${type} ${ref}: an ack, an error or a pong with that ref`,
         actual: `no reply came to ${this.label}; it received ${this.inbox.summary()}`,
-        hint: stray && replyHint(stray.type, stray.ref),
+        // What answers another request is no answer to this one that went astray.
+        hint: stray && !this.asked(stray.ref) ? replyHint(stray.type, stray.ref) : undefined,
       };
     });
   }

@@ -129,7 +129,7 @@ function lacks(each: Need, target: RunningTarget): string | undefined {
     ],
     issuer: [minter?.config.issuer !== undefined, 'no issuer is configured'],
     audience: [minter?.config.audience !== undefined, 'no audience is configured'],
-    origins: [target.origins.length > 0, 'no allowed origin is configured'],
+    origins: [target.origins.length > 0, 'no allowed origin is configured (--origin)'],
     two_instances: [target.urls.length > 1, 'the target is a single instance'],
     logs: [target.logs, "the target's log cannot be read"],
   };

@@ -1,0 +1,83 @@
+import { errors } from '#schemas/errors.js';
+import type { Peer } from './peer.js';
+import type { Rate, Welcome } from './welcome.js';
+
+const PROTOCOL_ERRORS = new Set<string>(
+  errors.filter(({ protocolError }) => protocolError).map(({ code }) => code),
+);
+
+const CONNECTION_LIMIT = 4005;
+const PROTOCOL_ERROR_LIMIT = 4000;
+const TOO_BIG = 1009;
+
+// A server may count what came a little before what we sent in the window.
+const SLACK_MS = 100;
+
+/**
+ * Which announced number a check itself went beyond, in words; undefined when it kept within all of them. Operators choose
+ * their numbers, and a server is not wrong because a check asks for more than it announces. The chapters `limits` and
+ * `rates` go beyond their own numbers on purpose.
+ */
+export function exhaustion(
+  peers: readonly Peer[],
+  welcome: Welcome | undefined,
+  chapter: string,
+): string | undefined {
+  const { limits, rates = [] } = welcome ?? {};
+  if (!limits || chapter === 'limits') return undefined;
+  for (const peer of peers) {
+    const found =
+      connections(peer, peers, limits.max_connections_per_user) ??
+      rooms(peer, limits.max_rooms) ??
+      (chapter === 'rates' ? undefined : rate(peer, peers, rates)) ??
+      protocolErrors(peer, limits.max_protocol_errors) ??
+      size(peer, limits.max_message_bytes);
+    if (found !== undefined) return `${found}, and this check needs more`;
+  }
+  return undefined;
+}
+
+function connections(peer: Peer, peers: readonly Peer[], most: number): string | undefined {
+  if (peer.closed?.code !== CONNECTION_LIMIT) return undefined;
+  // Whose connection this is, is not known here: other checks may have others of that user.
+  if (peer.user === '') return `\`max_connections_per_user\` is ${most}`;
+  const before = peers.filter(
+    (each) => each !== peer && each.user === peer.user && each.openedAt <= peer.openedAt,
+  );
+  return before.length >= most ? `\`max_connections_per_user\` is ${most}` : undefined;
+}
+
+function rooms(peer: Peer, most: number): string | undefined {
+  const joins = peer.said.filter(({ type }) => type === 'join').length;
+  return joins > most && peer.received('error', { data: { code: 'too_many_rooms' } }).length > 0
+    ? `\`max_rooms\` is ${most}`
+    : undefined;
+}
+
+function rate(peer: Peer, peers: readonly Peer[], rates: readonly Rate[]): string | undefined {
+  for (const { data, at } of peer.refusals()) {
+    const found = rates.find(({ bucket }) => bucket === data.bucket);
+    if (!found) continue;
+    const sharing = peers.filter((each) => each === peer || each.user === peer.user);
+    const sent = sharing
+      .flatMap(({ said }) => said)
+      .filter((each) => found.types.includes(each.type))
+      .filter((each) => each.at < at && each.at > at - found.window_ms - SLACK_MS);
+    if (sent.length > found.limit)
+      return `the bucket '${found.bucket}' has ${found.limit} messages in ${found.window_ms} ms`;
+  }
+  return undefined;
+}
+
+function protocolErrors(peer: Peer, most: number): string | undefined {
+  if (peer.closed?.code !== PROTOCOL_ERROR_LIMIT) return undefined;
+  const made = peer.received('error', ({ data }) => PROTOCOL_ERRORS.has(data.code ?? '')).length;
+  // The message that spends the budget need not be answered.
+  return made >= most - 1 ? `\`max_protocol_errors\` is ${most}` : undefined;
+}
+
+function size(peer: Peer, most: number): string | undefined {
+  return peer.closed?.code === TOO_BIG && peer.largest > most
+    ? `\`max_message_bytes\` is ${most}`
+    : undefined;
+}
