@@ -10,7 +10,7 @@ describe('a server whose announced numbers are small', () => {
 
   it.each([
     ['PARLOR_MAX_ROOMS', '1'],
-    ['PARLOR_MAX_CONNECTIONS_PER_USER', '2'],
+    ['PARLOR_MAX_CONNECTIONS_PER_USER', '1'],
     ['PARLOR_MESSAGES_LIMIT', '3'],
     ['PARLOR_MAX_PROTOCOL_ERRORS', '3'],
   ])('is not called wrong: %s %s', async (name, value) => {
