@@ -78,9 +78,10 @@ export async function attempt(
 }
 
 // A check that asks for more than the operator announces proves nothing of the server.
-function beyond({ rule }: Check, stage: Stage, found: Classified): Classified {
-  const reason =
-    found.result === 'violation' ? stage.exhausted(requirement(rule).chapter) : undefined;
+function beyond({ rule, options }: Check, stage: Stage, found: Classified): Classified {
+  if (found.result !== 'violation') return found;
+  const { chapter } = requirement(rule);
+  const reason = stage.exhausted({ chapter, overrides: options.instance ?? {} });
   return reason === undefined ? found : { result: 'not_exercised', reason };
 }
 

@@ -1,4 +1,5 @@
 import { errors } from '#schemas/errors.js';
+import { contract, type Overrides, type VariableName } from './contract.js';
 import type { Peer } from './peer.js';
 import type { Rate, Welcome } from './welcome.js';
 
@@ -13,29 +14,59 @@ const TOO_BIG = 1009;
 // A server may count what came a little before what we sent in the window.
 const SLACK_MS = 100;
 
+/** What a check counts on. */
+export interface Counting {
+  chapter: string;
+  /** The variables of the test contract that it asked for, on top of the defaults. */
+  overrides: Overrides;
+}
+
 /**
- * Which announced number a check itself went beyond, in words; undefined when it kept within all of them. Operators choose
- * their numbers, and a server is not wrong because a check asks for more than it announces. The chapters `limits` and
- * `rates` go beyond their own numbers on purpose.
+ * Which announced number a check itself went beyond, in words; undefined when it kept within all of them. Checks count on
+ * the numbers of the test contract. Operators choose their own, and a server is not wrong because a check asks for more
+ * than it announces. The chapters `limits` and `rates` go beyond their own numbers on purpose.
  */
 export function exhaustion(
   peers: readonly Peer[],
   welcome: Welcome | undefined,
-  chapter: string,
+  { chapter, overrides }: Counting,
 ): string | undefined {
   const { limits, rates = [] } = welcome ?? {};
   if (!limits || chapter === 'limits') return undefined;
-  for (const peer of peers) {
-    const found =
-      connections(peer, peers, limits.max_connections_per_user) ??
-      rooms(peer, limits.max_rooms) ??
-      (chapter === 'rates' ? undefined : rate(peer, peers, rates)) ??
-      protocolErrors(peer, limits.max_protocol_errors) ??
-      size(peer, limits.max_message_bytes);
-    if (found !== undefined) return `${found}, and this check needs more`;
-  }
-  return undefined;
+  const asked = (variable: VariableName) => Number(overrides[variable] ?? usual(variable));
+  const scarce = ({ bucket, limit }: Rate) =>
+    limit < asked(bucket === 'messages' ? 'PARLOR_MESSAGES_LIMIT' : 'PARLOR_CONTROL_LIMIT');
+  const {
+    max_connections_per_user: connectionsPerUser,
+    max_rooms,
+    max_protocol_errors,
+    max_message_bytes,
+  } = limits;
+  const kinds: readonly (readonly [small: boolean, reason: (peer: Peer) => string | undefined])[] =
+    [
+      [
+        connectionsPerUser < asked('PARLOR_MAX_CONNECTIONS_PER_USER'),
+        (peer) => connections(peer, peers, connectionsPerUser),
+      ],
+      [max_rooms < asked('PARLOR_MAX_ROOMS'), (peer) => rooms(peer, max_rooms)],
+      [chapter !== 'rates', (peer) => rate(peer, peers, rates.filter(scarce))],
+      [
+        max_protocol_errors < asked('PARLOR_MAX_PROTOCOL_ERRORS'),
+        (peer) => protocolErrors(peer, max_protocol_errors),
+      ],
+      [
+        max_message_bytes < asked('PARLOR_MAX_MESSAGE_BYTES'),
+        (peer) => size(peer, max_message_bytes),
+      ],
+    ];
+  const found = kinds
+    .filter(([small]) => small)
+    .flatMap(([, reason]) => peers.map(reason))
+    .find((each) => each !== undefined);
+  return found === undefined ? undefined : `${found}, and this check needs more`;
 }
+
+const usual = (variable: VariableName) => contract.find(({ name }) => name === variable)?.default;
 
 function connections(peer: Peer, peers: readonly Peer[], most: number): string | undefined {
   if (peer.closed?.code !== CONNECTION_LIMIT) return undefined;

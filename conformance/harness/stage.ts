@@ -1,7 +1,7 @@
 import { Assertions } from './assertions.js';
 import type { Overrides } from './contract.js';
 import { runControl } from './control.js';
-import { exhaustion } from './exhaustion.js';
+import { type Counting, exhaustion } from './exhaustion.js';
 import type { FrameFault } from './faults.js';
 import type { RequestInit } from './handshake.js';
 import type { Host } from './host.js';
@@ -335,10 +335,10 @@ export class Stage extends Assertions {
   }
 
   /** Which announced number this check itself went beyond, in words. */
-  exhausted(chapter: string): string | undefined {
+  exhausted(counting: Counting): string | undefined {
     const own = [...this.#peers].find(({ welcomed }) => welcomed)?.welcome.data;
     const announced = (own as unknown as Welcome | undefined) ?? this.#run.welcome;
-    return exhaustion([...this.#peers], announced, chapter);
+    return exhaustion([...this.#peers], announced, counting);
   }
 
   /** Lets go of everything. */
