@@ -61,8 +61,13 @@ function readMatrix(markdown: string): Map<string, Verdict> {
     found.set(name, {
       verdict: (cells[4] ?? '').replaceAll('*', ''),
       // It is cut in the middle of whatever it is, also of a pair of backticks.
-      said: `<span v-pre>${(cells[5] ?? '').replace(/[`*_[\]]/g, (each) => `&#${each.charCodeAt(0)};`)}</span>`,
+      said: literal((cells[5] ?? '').replaceAll('\\|', '|')),
     });
   }
   return found;
+}
+
+// It is cut in the middle of whatever it is, a pair of backticks or an entity: nothing in it is markup.
+function literal(text: string): string {
+  return text.replace(/[^\w ,.:;'-]/gu, (each) => `&#${each.codePointAt(0)};`);
 }
