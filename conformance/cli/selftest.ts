@@ -61,11 +61,13 @@ function shower(io: Io, widest: number) {
   return {
     trial(trial: Trial) {
       const { fault, text, duration_ms } = trial;
-      if (trial.verdict === 'noticed')
-        line(colors.green('✓'), fault, text, duration_ms, `noticed by ${trial.rules.join(', ')}`);
-      else if (trial.verdict === 'unnoticed')
-        line(colors.red('✗'), fault, text, duration_ms, `NOT noticed by ${trial.rules.join(', ')}`);
-      else line('–', fault, text, duration_ms, `not tried: ${visible(trial.reason)}`);
+      if (trial.verdict === 'untried')
+        return line('–', fault, text, duration_ms, `not tried: ${visible(trial.reason)}`);
+      const [mark, said] =
+        trial.verdict === 'noticed'
+          ? [colors.green('✓'), 'noticed']
+          : [colors.red('✗'), 'NOT noticed'];
+      line(mark, fault, text, duration_ms, `${said} by ${trial.rules.join(', ')}`);
     },
     oddity({ name, text, accused, duration_ms }: Oddity) {
       if (accused.length === 0)

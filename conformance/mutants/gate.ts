@@ -1,5 +1,6 @@
 import type { Check } from '#conformance/harness/check.js';
 import type { RunEvent, Verdict } from '#conformance/harness/events.js';
+import { parallel } from '#conformance/harness/parallel.js';
 import { runConformance } from '#conformance/harness/run.js';
 import type { Target } from '#conformance/harness/target.js';
 import { launcher } from './launcher.js';
@@ -50,24 +51,16 @@ export async function judge(mutant: Mutant, checks: readonly Check[]): Promise<O
 }
 
 /** Judges mutants side by side, `jobs` at a time, and hands on each outcome as it comes. */
-export async function judgeAll(
+export function judgeAll(
   mutants: readonly Mutant[],
   checks: readonly Check[],
   jobs: number,
   tell: (outcome: Outcome) => void,
 ): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
-  const queue = [...mutants];
-  const work = async () => {
-    for (let next = queue.shift(); next; next = queue.shift()) {
-      const outcome = await judge(
-        next,
-        checks.filter(({ rule }) => rule === next.rule),
-      );
-      outcomes.push(outcome);
-      tell(outcome);
-    }
-  };
-  await Promise.all(Array.from({ length: jobs }, work));
-  return outcomes;
+  return parallel(jobs, mutants, async (mutant) => {
+    const own = checks.filter(({ rule }) => rule === mutant.rule);
+    const outcome = await judge(mutant, own);
+    tell(outcome);
+    return outcome;
+  });
 }

@@ -1,3 +1,4 @@
+import { parallel } from '#conformance/harness/parallel.js';
 import { namespace, type Scene } from './campaign.js';
 import { converse, type Outcome } from './converse.js';
 import { type Allowance, type Minimised, minimise, type Try } from './minimise.js';
@@ -52,7 +53,8 @@ export async function reproduce(
   const run = (each: Script, where: Scene) =>
     converse(each, where.network, where.announced, namespace(where.nonce));
   const repeat = (each: Script, times: number) =>
-    hitsOf(
+    parallel(
+      AT_ONCE,
       Array.from({ length: times }, () => each),
       async (one) => breaks(await run(one, quick), rule),
     );
@@ -67,7 +69,7 @@ export async function reproduce(
   const accepted: Script[] = [script];
   const attempt: Try = async (candidates) => {
     const all = candidates.flatMap((each) => Array.from({ length: times }, () => each));
-    const hits = await hitsOf(all, async (one) => breaks(await run(one, quick), rule));
+    const hits = await parallel(AT_ONCE, all, async (one) => breaks(await run(one, quick), rule));
     const found = candidates.findIndex((_, index) =>
       hits.slice(index * times, (index + 1) * times).some(Boolean),
     );
@@ -89,24 +91,6 @@ export async function reproduce(
   const { script: chosen, hits } = best;
   const outcome = await confirm(chosen, rule, CONFIRMATIONS, (each) => run(each, scene));
   return { ...small, script: chosen, rate: { hits, runs: REPEATS }, outcome };
-}
-
-/** What a test says of each script, in their order, a dozen at once. */
-async function hitsOf(
-  scripts: readonly Script[],
-  test: (script: Script) => Promise<boolean>,
-): Promise<boolean[]> {
-  const hits: boolean[] = [];
-  let next = 0;
-  const work = async () => {
-    while (next < scripts.length) {
-      const index = next;
-      next += 1;
-      hits[index] = await test(scripts[index] as Script);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, scripts.length) }, work));
-  return hits;
 }
 
 /** The first run with all patience that fails. */

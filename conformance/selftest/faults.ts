@@ -1,6 +1,6 @@
 import { closePayload, opcodes } from '#conformance/harness/frames.js';
 import type { RuleId } from '#conformance/harness/requirements.js';
-import type { Line, TapFactory } from './proxy.js';
+import type { TapFactory } from './proxy.js';
 import {
   doubled,
   event,
@@ -39,13 +39,10 @@ function spread(type: string): TapFactory {
   return (line, others) =>
     messages(event(type), (_, frame) => {
       const copy = { ...frame, mask: false };
-      for (const other of others as ReadonlySet<Line>) if (other !== line) other.send(copy);
+      for (const other of others) if (other !== line) other.send(copy);
       return [frame];
     });
 }
-
-/** A binary message with its payload changed, not its header. */
-const damagedBinary: TapFactory = () => framesOf(opcodes.binary, (frame) => [flipped(frame)]);
 
 /** Every fault, the plainest first. */
 export const faults: readonly Fault[] = [
@@ -271,7 +268,7 @@ export const faults: readonly Fault[] = [
     name: 'damaged-binary',
     text: 'The last byte of a binary message is another.',
     rules: ['binary-payload-identical'],
-    make: damagedBinary,
+    make: () => framesOf(opcodes.binary, (frame) => [flipped(frame)]),
   },
   {
     name: 'unmarked-replay',

@@ -199,7 +199,7 @@ class Way {
 
   #pass(bytes: Buffer): void {
     if (bytes.length === 0) return;
-    if (!this.#carry && !this.#carrying) {
+    if (!this.#carry) {
       this.#write(bytes);
       return;
     }

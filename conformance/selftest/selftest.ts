@@ -1,5 +1,6 @@
 import type { Check } from '#conformance/harness/check.js';
 import type { RunEvent } from '#conformance/harness/events.js';
+import { parallel } from '#conformance/harness/parallel.js';
 import { type RunOptions, runConformance } from '#conformance/harness/run.js';
 import { prepare, type Target } from '#conformance/harness/target.js';
 import { TargetError } from '#conformance/harness/verdict.js';
@@ -8,11 +9,11 @@ import { harmless } from './harmless.js';
 import { type FaultProxy, startProxy, type TapFactory } from './proxy.js';
 
 /** What became of one fault. */
-export type Trial =
-  | { fault: string; text: string; verdict: 'noticed'; rules: string[]; duration_ms: number }
-  | { fault: string; text: string; verdict: 'unnoticed'; rules: string[]; duration_ms: number }
+export type Trial = { fault: string; text: string; duration_ms: number } & (
+  | { verdict: 'noticed' | 'unnoticed'; rules: string[] }
   /** The server does not keep the rules without the fault either, or lacks what they are about. */
-  | { fault: string; text: string; verdict: 'untried'; reason: string; duration_ms: number };
+  | { verdict: 'untried'; reason: string }
+);
 
 /** What became of an oddity of the line that breaks no rule. */
 export interface Oddity {
@@ -84,12 +85,12 @@ async function tried(judge: Judge, options: SelftestOptions): Promise<Selftest> 
   );
   const control = await judge(untouched, wanted);
   const sound = wanted.filter(({ id }) => control.verdicts.get(id) === 'pass');
-  const trials = await inParallel(jobs, faults, async (fault) => {
+  const trials = await parallel(jobs, faults, async (fault) => {
     const trial = await tryOut(fault, sound, control, judge);
     onTrial?.(trial);
     return trial;
   });
-  const oddities = await inParallel(1, harmless, async ({ name, text, make }) => {
+  const oddities = await parallel(1, harmless, async ({ name, text, make }) => {
     const { accused, duration_ms } = await judge(make, sound);
     const oddity = { name, text, accused: [...accused], duration_ms };
     onOddity?.(oddity);
@@ -120,9 +121,14 @@ async function tryOut(
   const { accused, changes, duration_ms } = await judge(make, checks, HASTY);
   if (changes === 0) return untried('the fault never came about', duration_ms);
   const noticed = rules.filter((rule) => accused.has(rule));
-  return noticed.length > 0
-    ? { fault, text, verdict: 'noticed', rules: noticed, duration_ms }
-    : { fault, text, verdict: 'unnoticed', rules: [...rules], duration_ms };
+  return {
+    fault,
+    text,
+    duration_ms,
+    ...(noticed.length > 0
+      ? { verdict: 'noticed', rules: noticed }
+      : { verdict: 'unnoticed', rules: [...rules] }),
+  };
 }
 
 interface Judged {
@@ -171,22 +177,3 @@ async function judged(
 
 const sum = (proxies: readonly FaultProxy[]) =>
   proxies.reduce((total, { changes }) => total + changes, 0);
-
-/** Runs a function for all items, so many at once, and gives the results in the order of the items. */
-async function inParallel<T, R>(
-  limit: number,
-  items: readonly T[],
-  run: (item: T) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const worker = async () => {
-    while (next < items.length) {
-      const index = next;
-      next += 1;
-      results[index] = await run(items[index] as T);
-    }
-  };
-  await Promise.all(Array.from({ length: limit }, worker));
-  return results;
-}
