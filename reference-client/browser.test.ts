@@ -3,13 +3,11 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect as connectRaw, mint, type Started, start } from '#server/fixtures/client.js';
+import { CHROMIUM, startChromium } from '../test/chromium.js';
 import { type FaultyLine, startLine } from './fixtures/proxy.js';
-
-const executablePath = '/usr/bin/chromium';
-const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'];
 
 /** The client as one file, as a page loads it. */
 async function bundle(): Promise<{ script: string; sources: string[] }> {
@@ -32,7 +30,7 @@ describe('the client', () => {
   });
 });
 
-describe.skipIf(!existsSync(executablePath))('in a real browser', () => {
+describe.skipIf(!existsSync(CHROMIUM))('in a real browser', () => {
   let browser: Browser;
   let page: Page;
   let site: Server;
@@ -54,7 +52,7 @@ describe.skipIf(!existsSync(executablePath))('in a real browser', () => {
       heartbeat: { interval_ms: 200, timeout_ms: 200 },
     });
     line = await startLine(started.port);
-    browser = await chromium.launch({ executablePath, args });
+    browser = await startChromium();
     page = await browser.newPage();
     await page.goto(origin);
   });

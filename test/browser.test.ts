@@ -3,14 +3,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import { mint, start } from '../reference-server/fixtures/client.js';
 import type { ParlorServer } from '../reference-server/server.js';
+import { CHROMIUM, startChromium } from './chromium.js';
 
-const executablePath = '/usr/bin/chromium';
-const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'];
 const file = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 interface Seen {
@@ -36,7 +35,7 @@ function open(page: Page, url: string, protocols: readonly string[]): Promise<Se
   })`);
 }
 
-describe.skipIf(!existsSync(executablePath))('in a real browser', () => {
+describe.skipIf(!existsSync(CHROMIUM))('in a real browser', () => {
   let browser: Browser;
   let site: Server;
   let page: Page;
@@ -54,7 +53,7 @@ describe.skipIf(!existsSync(executablePath))('in a real browser', () => {
     const started = await start({ allowedOrigins: [origin] });
     parlor = started.server;
     reference = `ws://127.0.0.1:${started.port}/ws`;
-    browser = await chromium.launch({ executablePath, args });
+    browser = await startChromium();
     page = await browser.newPage();
     await page.goto(origin);
   });

@@ -1,20 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import { type Browser, chromium } from 'playwright-core';
+import type { Browser } from 'playwright-core';
+import { axe } from '../../test/chromium.js';
 
-const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
-const args = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const OPEN = "for (const each of document.querySelectorAll('details')) each.open = true";
 // Entries beyond the first of a list are built like those; the checker takes seconds for each hundred.
 const TRIM = `for (const each of document.querySelectorAll(
@@ -28,11 +16,6 @@ export const views = [
   { colorScheme: 'light', width: 390 },
   { colorScheme: 'dark', width: 390 },
 ] as const;
-
-/** A browser for pages that ask nothing of the network. */
-export function browser(): Promise<Browser> {
-  return chromium.launch({ executablePath: CHROMIUM, args });
-}
 
 /** Opens a file and throws what an accessibility checker, the console or a narrow screen has against it. */
 export async function look(
@@ -54,7 +37,7 @@ export async function look(
     assert.equal(await page.evaluate(WIDER), 0, 'opened, it scrolls sideways');
     await page.evaluate(TRIM);
     // Evaluated rather than added as a script: the page's policy admits none.
-    await page.evaluate(axe);
+    await page.evaluate(axe());
     const { violations } = await page.evaluate<{
       violations: { id: string; nodes: { html: string }[] }[];
     }>('axe.run()');

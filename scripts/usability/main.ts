@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { browser as launch, look, views } from './browser.js';
+import { startChromium } from '../../test/chromium.js';
+import { look, views } from './browser.js';
 import { validations } from './reports.js';
 import { Tally } from './tally.js';
 
@@ -92,7 +93,7 @@ try {
     for (const [what, valid] of Object.entries(validations(join(folder, name), installed, exit)))
       await tally.promise(`Reports of the ${name} server: ${what}`, valid);
   }
-  const browser = await tally.promise('A browser starts', launch);
+  const browser = await tally.promise('A browser starts', startChromium);
   // The page of the right one is four times as long and made of the same parts: two looks are enough.
   for (const { name } of browser ? runs : [])
     for (const view of name === 'right' ? [views[0], views[3]] : views)

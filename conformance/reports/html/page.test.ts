@@ -1,25 +1,13 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { axe, CHROMIUM, startChromium } from '../../../test/chromium.js';
 import { book, hostileReport, report } from '../fixtures/example.js';
 import type { Report } from '../report.js';
 import { page as render } from './page.js';
-
-const executablePath = '/usr/bin/chromium';
-const args = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 describe('the HTML page as text', () => {
   it('asks for nothing from anywhere', () => {
@@ -43,11 +31,11 @@ describe('the HTML page as text', () => {
   });
 });
 
-describe.skipIf(!existsSync(executablePath))('the HTML page in a browser', () => {
+describe.skipIf(!existsSync(CHROMIUM))('the HTML page in a browser', () => {
   let browser: Browser;
   const folder = mkdtempSync(join(tmpdir(), 'parlor-'));
   beforeAll(async () => {
-    browser = await chromium.launch({ executablePath, args });
+    browser = await startChromium();
   });
   afterAll(async () => {
     await browser.close();
@@ -77,7 +65,7 @@ describe.skipIf(!existsSync(executablePath))('the HTML page in a browser', () =>
         "document.querySelectorAll('details').forEach((each) => { each.open = true; })",
       );
       // Evaluated rather than added as a script: the page's policy admits none.
-      await page.evaluate(axe);
+      await page.evaluate(axe());
       const found = await page.evaluate<{
         violations: { id: string; nodes: { html: string }[] }[];
       }>('axe.run()');
