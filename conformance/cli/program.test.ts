@@ -7,9 +7,9 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { parseConfig } from '../config.js';
+import { run as runCommand } from './fixtures/run.js';
 import type { Io } from './io.js';
 import { packageRoot, packageVersion } from './package.js';
-import { runCli } from './program.js';
 
 let cwd = '';
 const servers: Server[] = [];
@@ -21,27 +21,8 @@ afterAll(() => {
   for (const server of servers) server.close();
 });
 
-async function run(args: string[], given: Partial<Io> = {}) {
-  let [out, err] = ['', ''];
-  const code = await runCli(args, {
-    stdout: (text) => {
-      out += text;
-    },
-    stderr: (text) => {
-      err += text;
-    },
-    env: {},
-    cwd,
-    node: 'v0',
-    terminal: false,
-    columns: 80,
-    rows: 24,
-    ask: undefined,
-    signal: new AbortController().signal,
-    ...given,
-  });
-  return { code, out, err };
-}
+const run = (args: readonly string[], given: Partial<Io> = {}) =>
+  runCommand(args, { cwd, ...given });
 
 async function listen(server: Server): Promise<string> {
   servers.push(server);

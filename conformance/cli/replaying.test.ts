@@ -8,8 +8,7 @@ import type { Instance } from '#conformance/harness/process.js';
 import { launcher } from '#conformance/mutants/launcher.js';
 import { state } from '#conformance/mutants/state.js';
 import type { Failed } from '#conformance/properties/index.js';
-import type { Io } from './io.js';
-import { runCli } from './program.js';
+import { run as runCommand } from './fixtures/run.js';
 
 const SECRET = 'a-secret-of-thirty-two-bytes-or-more';
 const RULE = 'resume-duplicate-same-ack';
@@ -34,27 +33,8 @@ afterAll(async () => {
   rmSync(cwd, { recursive: true });
 });
 
-async function run(args: readonly string[]) {
-  let [out, err] = ['', ''];
-  const io: Io = {
-    stdout: (text) => {
-      out += text;
-    },
-    stderr: (text) => {
-      err += text;
-    },
-    env: { PARLOR_TEST_TOKEN_SECRET: SECRET },
-    cwd,
-    node: 'v0',
-    terminal: false,
-    columns: 80,
-    rows: 24,
-    ask: undefined,
-    signal: new AbortController().signal,
-  };
-  const code = await runCli(args, io);
-  return { code, out, err };
-}
+const run = (args: readonly string[]) =>
+  runCommand(args, { cwd, env: { PARLOR_TEST_TOKEN_SECRET: SECRET } });
 
 /** The words of a command line, as a shell makes them. */
 function words(line: string): string[] {

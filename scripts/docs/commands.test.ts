@@ -1,8 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import type { Io } from '#conformance/cli/io.js';
-import { runCli } from '#conformance/cli/program.js';
+import { run } from '#conformance/cli/fixtures/run.js';
 import { requirements } from '#conformance/harness/requirements.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -33,16 +32,8 @@ function shell(text: string): string[] {
 
 /** The help of a command of parlor; null where it has none of that name. */
 async function help(command: string): Promise<string | null> {
-  let text = '';
-  const write = (part: string) => {
-    text += part;
-  };
-  const { signal } = new AbortController();
-  const screen = { stdout: write, stderr: write, terminal: false, columns: 200, rows: 40 };
-  const io: Io = { ...screen, env: {}, cwd: root, node: '', ask: undefined, signal };
-  return (await runCli([command, '--help'], io)) === 0 && text.includes(`parlor ${command}`)
-    ? text
-    : null;
+  const { code, out } = await run([command, '--help']);
+  return code === 0 && out.includes(`parlor ${command}`) ? out : null;
 }
 
 /** What is wrong with a command: nothing, or a sentence. */
