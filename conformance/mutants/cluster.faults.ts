@@ -17,7 +17,7 @@ export const wrong = (
 export const right: ClusterFault = () => ({});
 
 /** What this instance itself has sent to its broker, by id of the message. */
-export function remembering({ broker }: Seat) {
+function remembering({ broker }: Seat) {
   const own = new Set<unknown>();
   const note = (message: Outgoing) => own.add(message.id);
   const sending: Partial<Broker> = {
@@ -36,6 +36,19 @@ export function remembering({ broker }: Seat) {
   };
   return { own: (message: Outgoing) => own.has(message.id), sending };
 }
+
+/** A cluster whose instances hear wrongly, by whether they have sent the message themselves. */
+export const hearing =
+  (
+    hears: (
+      listener: Seat['listener'],
+      own: (message: Outgoing) => boolean,
+    ) => Partial<Seat['listener']>,
+  ): ClusterFault =>
+  (seat) => {
+    const { own, sending } = remembering(seat);
+    return { broker: sending, listener: hears(seat.listener, own) };
+  };
 
 /** Who is in which room by way of this instance. */
 export class Residents {

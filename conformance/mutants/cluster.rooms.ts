@@ -1,5 +1,5 @@
 import type { Item, Joined, Snapshot } from '#server/broker/broker.js';
-import { Residents, remembering, right, wrong } from './cluster.faults.js';
+import { hearing, Residents, right, wrong } from './cluster.faults.js';
 
 const localOnly = (snapshot: Snapshot, users: Set<string>): Snapshot => {
   const members = snapshot.members.filter((user) => users.has(user));
@@ -50,35 +50,23 @@ export const clusterRooms = [
     'cluster-event-delivered-once',
     'publisher-delivers-twice',
     'An instance delivers what it publishes, and once more when it comes back from the broker.',
-    (seat) => {
-      const { own, sending } = remembering(seat);
-      return {
-        broker: sending,
-        listener: {
-          item: (item) => {
-            seat.listener.item(item);
-            if (own(item.message)) setTimeout(() => seat.listener.item(item), 5);
-          },
-        },
-      };
-    },
+    hearing((listener, own) => ({
+      item: (item) => {
+        listener.item(item);
+        if (own(item.message)) setTimeout(() => listener.item(item), 5);
+      },
+    })),
   ),
 
   wrong(
     'cluster-event-delivered-once',
     'instances-apart',
     'What is said on one instance never reaches another.',
-    (seat) => {
-      const { own, sending } = remembering(seat);
-      return {
-        broker: sending,
-        listener: {
-          item: (item) => {
-            if (item.message.seq === undefined || own(item.message)) seat.listener.item(item);
-          },
-        },
-      };
-    },
+    hearing((listener, own) => ({
+      item: (item) => {
+        if (item.message.seq === undefined || own(item.message)) listener.item(item);
+      },
+    })),
   ),
 
   wrong(

@@ -1,4 +1,4 @@
-import { after, remembering, wrong } from './cluster.faults.js';
+import { after, hearing, wrong } from './cluster.faults.js';
 
 /** Faults of messages to users, limits and memory, over instances. */
 export const clusterUsers = [
@@ -6,35 +6,23 @@ export const clusterUsers = [
     'cluster-direct-crosses-once',
     'direct-stays-on-its-instance',
     'A direct reaches the connections of its recipient on the sender’s instance.',
-    (seat) => {
-      const { own, sending } = remembering(seat);
-      return {
-        broker: sending,
-        listener: {
-          direct: (to, message) => {
-            if (own(message)) seat.listener.direct(to, message);
-          },
-        },
-      };
-    },
+    hearing((listener, own) => ({
+      direct: (to, message) => {
+        if (own(message)) listener.direct(to, message);
+      },
+    })),
   ),
 
   wrong(
     'cluster-direct-crosses-once',
     'direct-delivered-by-sender-too',
     'The sender’s instance delivers a direct by itself, and once more when it comes back.',
-    (seat) => {
-      const { own, sending } = remembering(seat);
-      return {
-        broker: sending,
-        listener: {
-          direct: (to, message) => {
-            seat.listener.direct(to, message);
-            if (own(message)) seat.listener.direct(to, message);
-          },
-        },
-      };
-    },
+    hearing((listener, own) => ({
+      direct: (to, message) => {
+        listener.direct(to, message);
+        if (own(message)) listener.direct(to, message);
+      },
+    })),
   ),
 
   wrong(
@@ -59,35 +47,23 @@ export const clusterUsers = [
     'cluster-broadcast-crosses-once',
     'broadcast-stays-on-its-instance',
     'A broadcast reaches the connections of the sender’s instance.',
-    (seat) => {
-      const { own, sending } = remembering(seat);
-      return {
-        broker: sending,
-        listener: {
-          broadcast: (message) => {
-            if (own(message)) seat.listener.broadcast(message);
-          },
-        },
-      };
-    },
+    hearing((listener, own) => ({
+      broadcast: (message) => {
+        if (own(message)) listener.broadcast(message);
+      },
+    })),
   ),
 
   wrong(
     'cluster-broadcast-crosses-once',
     'broadcast-delivered-by-sender-too',
     'The sender’s instance delivers a broadcast by itself, and once more when it comes back.',
-    (seat) => {
-      const { own, sending } = remembering(seat);
-      return {
-        broker: sending,
-        listener: {
-          broadcast: (message) => {
-            seat.listener.broadcast(message);
-            if (own(message)) setTimeout(() => seat.listener.broadcast(message), 5);
-          },
-        },
-      };
-    },
+    hearing((listener, own) => ({
+      broadcast: (message) => {
+        listener.broadcast(message);
+        if (own(message)) setTimeout(() => listener.broadcast(message), 5);
+      },
+    })),
   ),
 
   wrong(
