@@ -2,7 +2,6 @@ import { check } from '#conformance/harness/check.js';
 import type { Data, Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import { bucketOf } from '#conformance/harness/welcome.js';
 import { budget } from './errors.budget.js';
 import { hostile } from './errors.hostile.js';
 
@@ -384,7 +383,7 @@ export const errors = [
 
   check('errors-forbidden-before-room-limit', async (t) => {
     const { max_rooms } = t.welcome.limits;
-    if ((bucketOf(t.welcome, 'join')?.limit ?? Number.POSITIVE_INFINITY) < max_rooms + 1)
+    if (t.limitOf('join') < max_rooms + 1)
       return t.notExercised(`${max_rooms} rooms cannot be joined within the announced rate`);
     const rooms = Array.from({ length: max_rooms }, (_, i) => `room-${i}`);
     const ann = await t.connect('ann', { claims: { rooms: rooms.map(t.room) } });

@@ -2,7 +2,6 @@ import { check } from '#conformance/harness/check.js';
 import { opcodes } from '#conformance/harness/frames.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import { bucketOf } from '#conformance/harness/welcome.js';
 
 const TOO_BIG =
   'Set the library to the announced max_message_bytes; by its default another number is in force.';
@@ -26,11 +25,9 @@ function inFragments(peer: Peer, text: string, size: number): void {
 // Joins as many rooms as a connection may be in.
 async function fillRooms(t: Stage): Promise<Peer> {
   const { max_rooms } = t.welcome.limits;
-  const joins = bucketOf(t.welcome, 'join');
-  if (joins && joins.limit < max_rooms + 5)
-    t.notExercised(
-      `${max_rooms} rooms cannot be joined within the announced ${joins.limit} requests`,
-    );
+  const joins = t.limitOf('join');
+  if (joins < max_rooms + 5)
+    t.notExercised(`${max_rooms} rooms cannot be joined within the announced ${joins} requests`);
   const ann = await t.connect('ann');
   await Promise.all(Array.from({ length: max_rooms }, (_, i) => ann.joins(`room-${i}`)));
   return ann;

@@ -113,6 +113,10 @@ export class Stage extends Assertions {
     return found;
   };
 
+  /** How many messages of a type one window admits; infinite where no bucket counts them. */
+  readonly limitOf = (type: string): number =>
+    bucketOf(this.welcome, type)?.limit ?? Number.POSITIVE_INFINITY;
+
   /** The tokens of the target. @throws NotExercised when the runner cannot mint any */
   get minter(): Minter {
     const minter = this.#own?.minter ?? this.#run.target.minter;
