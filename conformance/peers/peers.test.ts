@@ -7,6 +7,9 @@ import { manners, peer } from './index.js';
 // It waits half a minute for the end of a connection that none of these servers ends.
 const PATIENT = 'backpressure-slow-consumer-closed';
 
+// Each is judged by the whole suite, whose waits alone take a quarter of a minute.
+const TIMEOUT_MS = 120_000;
+
 const file = (name: string) =>
   new URL(`./passed/${name.replaceAll(' ', '-')}.txt`, import.meta.url);
 
@@ -15,7 +18,7 @@ const file = (name: string) =>
 describe('trivial peers', () => {
   it.for(Object.entries(manners))(
     '%s',
-    { timeout: 120_000 },
+    { timeout: TIMEOUT_MS },
     async ([name, manner], { expect }) => {
       const passed: string[] = [];
       const end = await runConformance(
