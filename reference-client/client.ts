@@ -6,15 +6,25 @@ import { Link } from './link.js';
 import {
   type BinaryOptions,
   type ClientOptions,
+  type CustomOptions,
   ids,
   socketOf,
   type TextOptions,
 } from './options.js';
 import { defaultParts, type Parts } from './parts.js';
-import type { Outcome } from './queue.js';
+import {
+  type CustomOutcome,
+  dataOf,
+  eventOf,
+  type MembersOutcome,
+  membersOf,
+  type Outcome,
+  type Reader,
+  type Unaccepted,
+} from './queue.js';
 import type { JoinOutcome } from './rooms.js';
 import { type Clock, type Socket, systemClock } from './surroundings.js';
-import { Traffic } from './traffic.js';
+import { type Message, Traffic } from './traffic.js';
 
 const QUEUE_LIMIT = 1_000;
 // Servers warn 60 s before; this is for those that do not.
@@ -85,17 +95,26 @@ export class Client {
 
   /** Says something to a room; resolves with what became of it, throws `QueueFull` where it is not taken. */
   chat(room: string, text: string, { meta, signal }: TextOptions = {}): Promise<Outcome> {
-    return this.#post({ type: 'chat', room, data: { text, ...(meta && { meta }) }, signal });
+    return this.#post(
+      { type: 'chat', room, data: { text, ...(meta && { meta }) }, signal },
+      eventOf,
+    );
   }
 
   /** Says something to one user, where `direct` is announced. */
   direct(to: string, text: string, { meta, signal }: TextOptions = {}): Promise<Outcome> {
-    return this.#post({ type: 'direct', data: { to, text, ...(meta && { meta }) }, signal });
+    return this.#post(
+      { type: 'direct', data: { to, text, ...(meta && { meta }) }, signal },
+      eventOf,
+    );
   }
 
   /** Says something to everybody, where `broadcast` is announced. */
   broadcast(text: string, { meta, signal }: TextOptions = {}): Promise<Outcome> {
-    return this.#post({ type: 'broadcast', data: { text, ...(meta && { meta }) }, signal });
+    return this.#post(
+      { type: 'broadcast', data: { text, ...(meta && { meta }) }, signal },
+      eventOf,
+    );
   }
 
   /** Sends bytes to a room, where `binary` is announced. */
@@ -109,7 +128,23 @@ export class Client {
       ...(name && { name }),
       ...(meta && { meta }),
     };
-    return this.#post({ type: 'binary', room, data, payload, signal });
+    return this.#post({ type: 'binary', room, data, payload, signal }, eventOf);
+  }
+
+  /** Asks who is in a room, behind what was said to it; after `join`, the events `join` and `leave` tell the same. */
+  members(room: string, { signal }: Pick<TextOptions, 'signal'> = {}): Promise<MembersOutcome> {
+    return this.#post({ type: 'members', room, signal }, membersOf);
+  }
+
+  /** Sends a message of the application's own types, which begin with `x.`; it is never sent twice. */
+  custom(
+    type: `x.${string}`,
+    data: Readonly<Record<string, unknown>> = {},
+    { room, signal }: CustomOptions = {},
+  ): Promise<CustomOutcome> {
+    if (!type.startsWith('x.'))
+      throw new TypeError(`expected a type that begins with x., got ${JSON.stringify(type)}`);
+    return this.#post({ type, room, data, signal }, dataOf);
   }
 
   /** Tells a room that the user writes, or does not any more; false where it could not be told at once, and is not. */
@@ -124,9 +159,9 @@ export class Client {
     this.#stop({ code: this.#parts.closeCodes.done, reason: '' });
   }
 
-  #post(message: Parameters<Traffic['post']>[0]): Promise<Outcome> {
+  #post<T>(message: Message, read: Reader<T>): Promise<T | Unaccepted> {
     if (this.#status === 'closed') return Promise.resolve({ status: 'not_sent' });
-    return this.#traffic.post(message);
+    return this.#traffic.post(message, read);
   }
 
   async #attempt(): Promise<void> {

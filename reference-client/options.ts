@@ -25,6 +25,14 @@ export interface TextOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What goes beside the data of a message of the application's own types. */
+export interface CustomOptions {
+  /** The room that the message is for; it then waits until the room is entered. */
+  readonly room?: string;
+  /** Takes the message back while it has not been sent. */
+  readonly signal?: AbortSignal;
+}
+
 /** What goes beside a payload. */
 export interface BinaryOptions extends TextOptions {
   /** Media type of the payload. */

@@ -1,8 +1,7 @@
 import type { Frame, Incoming } from './frames.js';
 
-/** What became of a message. */
-export type Outcome =
-  | { readonly status: 'accepted'; readonly id: string; readonly seq?: number }
+/** Why a message was not accepted, as far as is known. */
+export type Unaccepted =
   /** The server's answer was an `error`; `code` and `message` are the server's. */
   | { readonly status: 'refused'; readonly code: string; readonly message: string }
   /** It is longer than the server takes. */
@@ -11,6 +10,26 @@ export type Outcome =
   | { readonly status: 'unknown' }
   /** It was never sent: the application took it back, or the client has stopped. */
   | { readonly status: 'not_sent' };
+
+/** What became of a message. */
+export type Outcome =
+  | { readonly status: 'accepted'; readonly id: string; readonly seq?: number }
+  | Unaccepted;
+
+/** Who is in a room; `truncated` where `members` are not all of the `count`. */
+export type MembersOutcome =
+  | {
+      readonly status: 'listed';
+      readonly members: readonly string[];
+      readonly count: number;
+      readonly truncated: boolean;
+    }
+  | Unaccepted;
+
+/** What became of a message of the application's own types; `data` is what the server's `ack` says. */
+export type CustomOutcome =
+  | { readonly status: 'accepted'; readonly data: Readonly<Record<string, unknown>> }
+  | Unaccepted;
 
 /** A message of the application on its way. */
 export interface Letter {
@@ -26,7 +45,10 @@ export interface Letter {
   sentAt: number | undefined;
   /** A connection was closed with 1009 while it had no reply. */
   suspect: boolean;
-  readonly settle: (outcome: Outcome) => void;
+  /** Takes the reply to it. */
+  readonly replied: (reply: Incoming) => void;
+  /** Ends it without a reply. */
+  readonly settle: (outcome: Unaccepted) => void;
 }
 
 /** Thrown when a message is not taken because the queue is full. */
@@ -89,7 +111,7 @@ export class Queue {
   }
 
   /** Settles a message that waits, and holds it no longer. */
-  drop(letter: Letter, outcome: Outcome): void {
+  drop(letter: Letter, outcome: Unaccepted): void {
     if (this.#remove(letter)) letter.settle(outcome);
   }
 
@@ -99,7 +121,7 @@ export class Queue {
   }
 
   /** At the end of a connection: what has no answer waits again, in its old place; or is settled, where `fate` says how. */
-  ended(fate: (letter: Letter) => Outcome | undefined): void {
+  ended(fate: (letter: Letter) => Unaccepted | undefined): void {
     for (const letter of this.#unanswered.values()) {
       const outcome = fate(letter);
       if (outcome) letter.settle(outcome);
@@ -134,10 +156,32 @@ export class Queue {
   }
 }
 
-/** What a reply says of the message that it answers. */
-export function outcomeOf(reply: Incoming): Outcome {
-  const { id, seq, code, message } = reply.data;
-  if (reply.type === 'error')
-    return { status: 'refused', code: String(code), message: String(message) };
-  return { status: 'accepted', id: String(id), ...(typeof seq === 'number' && { seq }) };
+/** Reads an `ack`. */
+export type Reader<T> = (data: Incoming['data']) => T;
+
+/** The event that a message became. */
+export const eventOf: Reader<Outcome> = ({ id, seq }) => ({
+  status: 'accepted',
+  id: String(id),
+  ...(typeof seq === 'number' && { seq }),
+});
+
+/** Who is in the room. */
+export const membersOf: Reader<MembersOutcome> = ({ members, count, truncated }) => {
+  const listed = Array.isArray(members) ? members.map(String) : [];
+  return {
+    status: 'listed',
+    members: listed,
+    count: Number(count ?? listed.length),
+    truncated: truncated === true,
+  };
+};
+
+/** What the application documents. */
+export const dataOf: Reader<CustomOutcome> = (data) => ({ status: 'accepted', data });
+
+/** Why a message was refused; undefined for a reply that is no refusal. */
+export function refusalIn({ type, data }: Incoming): Unaccepted | undefined {
+  if (type !== 'error') return undefined;
+  return { status: 'refused', code: String(data['code']), message: String(data['message']) };
 }

@@ -5,7 +5,7 @@ import type { ClientEvents, Emitter } from './events.js';
 import { encode, type Incoming, lengthOf } from './frames.js';
 import type { Link } from './link.js';
 import type { Parts } from './parts.js';
-import { type Letter, type Outcome, outcomeOf, type Queue } from './queue.js';
+import { type Letter, type Queue, type Reader, refusalIn, type Unaccepted } from './queue.js';
 import type { Rates } from './rates.js';
 import { Recent } from './recent.js';
 import { type Request, Requests, toldWait } from './requests.js';
@@ -28,8 +28,8 @@ export interface TrafficContext {
 /** A message of the application. */
 export interface Message {
   readonly type: string;
-  readonly room?: string;
-  readonly data: object;
+  readonly room?: string | undefined;
+  readonly data?: object;
   readonly payload?: Uint8Array;
   /** Takes the message back while it has not been sent. */
   readonly signal?: AbortSignal | undefined;
@@ -37,6 +37,8 @@ export interface Message {
 
 // The server refused these without executing them, for a reason that passes.
 const PASSING = ['rate_limited', 'backend_unavailable', 'internal_error'];
+// What a server that remembers requests knows again.
+const REPEATABLE = ['chat', 'direct', 'broadcast', 'binary'];
 const LOST_ROOM = ['unauthorized', 'removed'];
 const MOST_RECENT = 1_000;
 
@@ -79,12 +81,12 @@ export class Traffic {
     this.#rooms.ended();
     if (!welcome) return;
     const most = welcome.limits.max_message_bytes;
-    const repeats = this.#context.parts.dedupWindow(welcome) > 0;
+    const remembers = this.#context.parts.dedupWindow(welcome) > 0;
     this.#queue.ended((letter) => {
       // A server that closes for its size a message it said to take would do so for ever.
       if (code === 1009 && (letter.bytes > most || letter.suspect)) return { status: 'too_big' };
       letter.suspect ||= code === 1009;
-      return repeats ? undefined : { status: 'unknown' };
+      return remembers && REPEATABLE.includes(letter.type) ? undefined : { status: 'unknown' };
     });
   }
 
@@ -108,13 +110,13 @@ export class Traffic {
     this.flush();
   }
 
-  /** Queues a message; throws `QueueFull`. */
-  post({ payload, signal, ...message }: Message): Promise<Outcome> {
+  /** Queues a message, whose `ack` is read by `read`; throws `QueueFull`. */
+  post<T>({ payload, signal, ...message }: Message, read: Reader<T>): Promise<T | Unaccepted> {
     if (signal?.aborted) return Promise.resolve({ status: 'not_sent' });
     const id = this.#context.nextId();
     const frame = encode({ ...message, id }, payload);
-    let settle: (outcome: Outcome) => void = () => undefined;
-    const outcome = new Promise<Outcome>((resolve) => {
+    let settle: (outcome: T | Unaccepted) => void = () => undefined;
+    const outcome = new Promise<T | Unaccepted>((resolve) => {
       settle = resolve;
     });
     const letter: Letter = {
@@ -126,6 +128,7 @@ export class Traffic {
       order: this.#order++,
       sentAt: undefined,
       suspect: false,
+      replied: (reply) => settle(refusalIn(reply) ?? read(reply.data)),
       settle,
     };
     this.#queue.add(letter);
@@ -245,7 +248,7 @@ export class Traffic {
     request?.replied(reply);
     // What was not executed goes again, on this connection or the next.
     if (code === 'rate_limited' || code === 'shutting_down') this.#again(letter);
-    else letter?.settle(outcomeOf(reply));
+    else letter?.replied(reply);
   }
 
   #again(letter: Letter | undefined): void {
