@@ -20,7 +20,7 @@ export interface Wanted {
   decided?: number;
   /** Some of them have to have been refused, or the check says nothing. */
   refusals?: true;
-  hint?: string;
+  hint?: string | undefined;
 }
 
 // A server may count whole milliseconds, and its clock is not ours.
@@ -80,6 +80,18 @@ export class Attempts {
         };
       }),
     );
+  }
+
+  /** How many were admitted. */
+  get admitted(): number {
+    return this.#all.filter(({ admitted }) => admitted).length;
+  }
+
+  /** How many were admitted that the log refuses, whatever the moments. */
+  get surplus(): number {
+    return this.#all.filter(
+      ({ admitted }, index) => admitted && this.#within(index).surely >= this.rate.limit,
+    ).length;
   }
 
   /** The last attempt. */

@@ -4,6 +4,7 @@ import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import type { Rate, Welcome } from '#conformance/harness/welcome.js';
 import { Attempts } from './attempts.js';
+import { whyAdmitted, whyRefilled } from './excess.js';
 import { strict } from './servers.js';
 
 const MOST = 2_000;
@@ -46,6 +47,10 @@ async function start(t: Stage, label = 'ann'): Promise<{ peer: Peer; tries: Atte
     ),
   };
 }
+
+// The likely cause of what was admitted beyond the log, told apart by a burst of somebody else.
+const why = (t: Stage, tries: Attempts, guess: string, label = 'ann') =>
+  whyAdmitted(tries, async () => (await start(t, `other-than-${label}`)).tries, guess);
 
 // Uses up a bucket by its first type that any connection may send.
 async function exhaust(t: Stage, peer: Peer, rate: Rate): Promise<Attempts> {
@@ -129,7 +134,7 @@ export const rates = [
       const { peer, tries } = await start(t);
       const [bob] = await t.join('room-of-ann', 'bob');
       await tries.burst(tries.rate.limit + 1);
-      tries.judge({ lastIs: 'refused' });
+      tries.judge({ lastIs: 'refused', hint: await why(t, tries, NOT_THE_LOG) });
       await peer.staysOpen();
       await t.patience(tries.rate.window_ms);
       await tries.untilFree();
@@ -195,10 +200,7 @@ export const rates = [
       await tries.burst(tries.rate.limit);
       await t.pause(tries.rate.window_ms / 2);
       await tries.burst(1);
-      tries.judge({
-        lastIs: 'refused',
-        hint: `It looks like a token bucket, which refills as time passes. ${NOT_THE_LOG}`,
-      });
+      tries.judge({ lastIs: 'refused', hint: await why(t, tries, await whyRefilled(tries)) });
     },
     windows(0.6),
   ),
@@ -215,10 +217,8 @@ export const rates = [
       await tries.burst(limit - half);
       await tries.untilOldestFree(half);
       await tries.burst(limit);
-      tries.judge({
-        lastIs: 'refused',
-        hint: `It looks like a fixed window, which begins anew and forgets. ${NOT_THE_LOG}`,
-      });
+      const guess = `After a whole window more than the oldest ${half} are free: a fixed window begins anew and forgets, and tokens have grown back. ${NOT_THE_LOG}`;
+      tries.judge({ lastIs: 'refused', hint: await why(t, tries, guess) });
     },
     windows(1.2),
   ),
@@ -235,10 +235,8 @@ export const rates = [
           await tries.burst(tries.rate.limit);
           await t.pause(window_ms * 0.7);
           await tries.burst(1);
-          tries.judge({
-            lastIs: 'refused',
-            hint: `It looks like a fixed window on the clock. ${NOT_THE_LOG}`,
-          });
+          const guess = `Somewhere in a window a full burst is forgotten or tokens grow back, as on a boundary of the clock. ${NOT_THE_LOG}`;
+          tries.judge({ lastIs: 'refused', hint: await why(t, tries, guess, label) });
         }),
       );
     },
@@ -311,10 +309,9 @@ export const rates = [
           peer.request('chat', { text: 'x' }, { room: 'room-of-ann' }),
         );
         await tries.burst(1);
-        tries.judge({
-          lastIs: 'refused',
-          hint: 'Ask the limiter before membership and authorization, or rooms can be guessed without a bound.',
-        });
+        const guess =
+          'Ask the limiter before membership and authorization, or rooms can be guessed without a bound.';
+        tries.judge({ lastIs: 'refused', hint: await why(t, tries, guess) });
       },
       { variant: code },
     ),
@@ -381,10 +378,8 @@ export const rates = [
     await second.joins('room-of-ann');
     const more = tries.goOn(() => second.request('chat', { text: 'x' }, { room: 'room-of-ann' }));
     await more.burst(1);
-    more.judge({
-      lastIs: 'refused',
-      hint: "The limiter's key is the connection; it has to be the verified user.",
-    });
+    const guess = "The limiter's key is the connection; it has to be the verified user.";
+    more.judge({ lastIs: 'refused', hint: await why(t, more, guess) });
   }),
 
   check('rates-user-scope-survives-reconnect', async (t) => {
@@ -399,10 +394,8 @@ export const rates = [
     await again.joins('room-of-ann');
     const more = tries.goOn(() => again.request('chat', { text: 'x' }, { room: 'room-of-ann' }));
     await more.burst(1);
-    more.judge({
-      lastIs: 'refused',
-      hint: "The log goes with the connection; it has to outlive the user's last one.",
-    });
+    const guess = "The log goes with the connection; it has to outlive the user's last one.";
+    more.judge({ lastIs: 'refused', hint: await why(t, more, guess) });
   }),
 
   check('rates-users-apart', async (t) => {

@@ -42,6 +42,10 @@ const revoke = (t: Stage, { value }: Session) =>
 
 const revocationMs = ({ welcome }: Stage) => Number(welcome.session_revocation_ms ?? 0);
 
+// A silent connection shows a server that looks at the session only when something comes.
+const unheard = (bound: number) =>
+  `Whoever revokes has to reach the open connections: keep them by session, where the logout finds all of them. Where another process revokes, let the store or a broker tell this one, or ask the store for the session of each open connection on a timer, well within session_revocation_ms = ${bound}. To look when a message comes is not enough: this connection is silent.`;
+
 // A value like another, and different at one place.
 function changedAt(value: string, index: number): string {
   const letter = value[index] ?? '';
@@ -253,7 +257,8 @@ const ended = [
       const session = t.spareSession();
       const peers = [await signedIn(t, session), await signedIn(t, session)];
       await revoke(t, session);
-      for (const peer of peers) await peer.closes(4003, 'session_revoked', revocationMs(t));
+      const bound = revocationMs(t);
+      for (const peer of peers) await peer.closes(4003, 'session_revoked', bound, unheard(bound));
     },
     revocable,
   ),

@@ -153,8 +153,7 @@ export const typing = [
         extraMs: life,
       });
       const { at } = await ends.catch((error: unknown) => {
-        if (error instanceof Violation)
-          return t.notExercised('the server does not end typing by itself');
+        if (error instanceof Violation) return t.notSeen('typing did not end by itself');
         throw error;
       });
       // Only a renewal that was accepted while the first was still alive has surely renewed it.

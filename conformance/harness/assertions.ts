@@ -1,4 +1,11 @@
-import { type Explanation, Inconclusive, NotExercised, Vacuous, Violation } from './verdict.js';
+import {
+  type Explanation,
+  Inconclusive,
+  NotExercised,
+  NotSeen,
+  Vacuous,
+  Violation,
+} from './verdict.js';
 
 /** The ways in which a check says what it found. All are bound. */
 export class Assertions {
@@ -29,6 +36,11 @@ export class Assertions {
   /** The target lacks what this needs. */
   readonly notExercised = (reason: string): never => {
     throw new NotExercised(reason);
+  };
+
+  /** What this needs did not show. On a busy machine that proves nothing, and the check is inconclusive. */
+  readonly notSeen = (reason: string): never => {
+    throw new NotSeen(reason);
   };
 
   /** It cannot be told. */

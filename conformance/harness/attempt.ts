@@ -6,7 +6,7 @@ import { requirement } from './requirements.js';
 import type { StageRun } from './shared.js';
 import { Stage } from './stage.js';
 import { tooBusy } from './stalls.js';
-import { Inconclusive, NotExercised, TargetError, Vacuous, Violation } from './verdict.js';
+import { Inconclusive, NotExercised, NotSeen, TargetError, Vacuous, Violation } from './verdict.js';
 
 /** What one attempt at a check came to. */
 export type Attempt = { stage: Stage; duration: number } & (
@@ -113,8 +113,9 @@ async function doubted(
   { stalls }: StageRun,
   start: number,
 ): Promise<Classified | undefined> {
+  const actual = doubtful(found);
   // A flood holds the runner up, and is the target's doing.
-  if (found.result !== 'violation' || stage.flooded) return undefined;
+  if (actual === undefined || stage.flooded) return undefined;
   const ofHeartbeat = requirement(rule).chapter === 'heartbeat';
   const lost = ofHeartbeat ? undefined : await stage.lostToHeartbeat();
   if (lost !== undefined)
@@ -124,20 +125,32 @@ async function doubted(
   const held = `the runner was held up for ${Math.round(delay.runner)} ms, the target for ${Math.round(delay.target)} ms`;
   return {
     result: 'inconclusive',
-    reason: `the machine was too busy (${held}) to be sure of this: ${found.violation.actual}`,
+    reason: `the machine was too busy (${held}) to be sure of this: ${actual}`,
   };
+}
+
+// What a busy machine may have made of a right server, in words.
+function doubtful(found: Classified): string | undefined {
+  if (found.result === 'violation') return found.violation.actual;
+  return found.result === 'not_exercised' && found.notSeen ? found.reason : undefined;
 }
 
 type Classified =
   | { result: 'violation'; violation: Violation }
-  | { result: 'inconclusive' | 'vacuous' | 'not_exercised'; reason: string }
+  | { result: 'inconclusive' | 'vacuous'; reason: string }
+  | { result: 'not_exercised'; reason: string; notSeen?: boolean }
   | { result: 'bug'; error: unknown };
 
 function classify(error: unknown, stage: Stage): Classified {
   if (error instanceof Violation) return { result: 'violation', violation: error };
   if (error instanceof Inconclusive) return { result: 'inconclusive', reason: error.message };
   if (error instanceof Vacuous) return { result: 'vacuous', reason: error.message };
-  if (error instanceof NotExercised) return { result: 'not_exercised', reason: error.message };
+  if (error instanceof NotExercised)
+    return {
+      result: 'not_exercised',
+      reason: error.message,
+      notSeen: error instanceof NotSeen,
+    };
   if (error instanceof TargetError) return { result: 'inconclusive', reason: error.message };
   // A check trusts that what it reads has the type of its schema; where that was not so, the server is at fault.
   const [finding] = stage.findings.values();

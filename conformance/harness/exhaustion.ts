@@ -72,10 +72,12 @@ function connections(peer: Peer, peers: readonly Peer[], most: number): string |
   if (peer.closed?.code !== CONNECTION_LIMIT) return undefined;
   // Whose connection this is, is not known here: other checks may have others of that user.
   if (peer.user === '') return `\`max_connections_per_user\` is ${most}`;
-  const before = peers.filter(
-    (each) => each !== peer && each.user === peer.user && each.openedAt <= peer.openedAt,
+  // Of connections that open side by side, a server may well decide on a later one first.
+  const { at } = peer.closed;
+  const others = peers.filter(
+    (each) => each !== peer && each.user === peer.user && each.openedAt <= at,
   );
-  return before.length >= most ? `\`max_connections_per_user\` is ${most}` : undefined;
+  return others.length >= most ? `\`max_connections_per_user\` is ${most}` : undefined;
 }
 
 function rooms(peer: Peer, most: number): string | undefined {

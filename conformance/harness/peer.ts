@@ -250,15 +250,16 @@ export class Peer extends Connection {
     );
   }
 
-  /** The server closes this connection with exactly this code, and this reason where one is given. */
+  /** The server closes this connection with exactly this code, and this reason where one is given; `hint`: why it may stay open. */
   async closes(
     code: number | readonly number[],
     reason?: string | RegExp,
     extraMs = 0,
+    hint?: string,
   ): Promise<Close> {
     const codes = typeof code === 'number' ? [code] : code;
     const wanted = `the connection is closed with ${codes.join(' or ')}${reason === undefined ? '' : ` ${reason}`}`;
-    const close = await this.#ended(wanted, extraMs);
+    const close = await this.#ended(wanted, extraMs, hint);
     const fits =
       close.by === 'frame' &&
       codes.includes(close.code) &&
@@ -304,12 +305,13 @@ export class Peer extends Connection {
     return `round trip ${this.#roundTrips}`;
   }
 
-  #ended(wanted: string, extraMs = 0): Promise<Close> {
+  #ended(wanted: string, extraMs = 0, hint?: string): Promise<Close> {
     return this.until(
       () => this.closed,
       () => ({
         expected: wanted,
         actual: `${this.label} is still open; it received ${this.inbox.summary()}`,
+        hint,
       }),
       { extraMs, outlivesClose: true },
     );

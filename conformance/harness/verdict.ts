@@ -42,7 +42,12 @@ export class Vacuous extends Error {
 
 /** The target lacks what the check needs. */
 export class NotExercised extends Error {
-  override readonly name = 'NotExercised';
+  override readonly name: string = 'NotExercised';
+}
+
+/** What the check needs did not show: the target lacks it, unless the machine was too busy to see it. */
+export class NotSeen extends NotExercised {
+  override readonly name = 'NotSeen';
 }
 
 /** The target cannot be reached, started or used at all: exit code 4, before any check. */
