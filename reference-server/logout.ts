@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import http, { type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 
 interface Revocation {
@@ -13,11 +15,17 @@ interface Revocation {
 const { value, url, origin } = JSON.parse(await text(process.stdin)) as Revocation;
 const target = new URL('/logout', url);
 target.protocol = target.protocol === 'wss:' ? 'https:' : 'http:';
-const { ok, status } = await fetch(target, {
-  method: 'POST',
-  headers: { Cookie: `session_token=${value}`, ...(origin !== undefined && { Origin: origin }) },
-});
-if (!ok) {
+// Loads in half the time of `fetch`.
+const { request } = target.protocol === 'https:' ? await import('node:https') : http;
+const headers = {
+  Cookie: `session_token=${value}`,
+  ...(origin !== undefined && { Origin: origin }),
+};
+const asked = request(target, { method: 'POST', headers }).end();
+const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+answer.resume();
+const status = answer.statusCode ?? 0;
+if (status < 200 || status > 299) {
   process.stderr.write(`POST ${target} answered with HTTP ${status}.\n`);
   process.exitCode = 1;
 }

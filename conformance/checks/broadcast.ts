@@ -7,8 +7,8 @@ const speaker = (t: Stage, label = 'ann'): Promise<Peer> =>
 
 const all = (peer: Peer, text: string) => peer.request('broadcast', { text });
 
-// A broadcast reaches every check's connections, so that these run alone.
-const alone = { alone: true } as const;
+// A broadcast reaches the connections of every check, so that these run alone.
+const alone = { alone: 'apart' } as const;
 
 /** The checks of spec/broadcast.md. */
 export const broadcast = [

@@ -138,7 +138,7 @@ const aftermath = (t: Stage): Promise<Aftermath> =>
 const leaves = (events: readonly Message[], user: string) =>
   events.filter(({ type, data }) => type === 'leave' && data.user === user);
 
-const options: Check['options'] = { alone: true };
+const options: Check['options'] = { alone: 'last' };
 
 // The observation is made by the first of the checks that share it.
 const first: Check['options'] = {

@@ -256,7 +256,7 @@ function judgeMissing(t: Stage, all: Outage['lost']): void {
 }
 
 const options: Check['options'] = {
-  alone: true,
+  alone: 'last',
   needs: ['control:broker.stop', 'control:broker.start'],
 };
 

@@ -96,7 +96,7 @@ export const clusterUsers = [
             `the copies of a broadcast on ${peer.label}'s connection`,
           );
     },
-    { alone: true },
+    { alone: 'last' },
   ),
 
   check(

@@ -107,7 +107,7 @@ export const operations = [
         `active_connections of ${HEALTH}, compared with ${STATS},`,
       );
     },
-    { alone: true },
+    { alone: 'apart' },
   ),
 
   check('operations-health-timestamp-current', async ({ http, pause, assert }) => {
@@ -157,7 +157,7 @@ export const operations = [
         'active_connections after three connections, two of them of one user,',
       );
     },
-    { alone: true },
+    { alone: 'last' },
   ),
 
   check(
@@ -177,7 +177,7 @@ export const operations = [
         'active_connections while a connection has yet to authenticate',
       );
     },
-    { alone: true },
+    { alone: 'apart' },
   ),
 
   check(
@@ -193,7 +193,7 @@ export const operations = [
       await bob.ends();
       await returnsTo(t, before, 'the closing handshakes');
     },
-    { alone: true },
+    { alone: 'apart' },
   ),
 
   check(
@@ -206,7 +206,7 @@ export const operations = [
       bob.end();
       await returnsTo(t, before, 'a TCP reset and a TCP end without a Close frame');
     },
-    { alone: true },
+    { alone: 'apart' },
   ),
 
   check(
@@ -224,7 +224,7 @@ export const operations = [
       await bob?.receives('chat', { data: { text: 'without an id' } });
       t.equal(await total(t), before + 2, 'total_messages after a chat without an id');
     },
-    { alone: true },
+    { alone: 'apart' },
   ),
 
   check(
@@ -248,7 +248,7 @@ export const operations = [
         `total_messages after one each of ${others.join(' and ')}`,
       );
     },
-    { alone: true, variant: 'other-types' },
+    { alone: 'apart', variant: 'other-types' },
   ),
 
   check(
@@ -277,7 +277,7 @@ export const operations = [
         `total_messages after ${accepted} accepted and ${3 + limit - accepted} refused messages`,
       );
     },
-    { alone: true },
+    { alone: 'apart' },
   ),
 
   check(
@@ -291,7 +291,7 @@ export const operations = [
       await ann?.leaves('lounge');
       t.equal(await total(t), before, 'total_messages after join, members, typing, ping and leave');
     },
-    { alone: true },
+    { alone: 'apart' },
   ),
 
   check(
@@ -306,7 +306,7 @@ export const operations = [
       t.equal(again?.data.duplicate, true, '`duplicate` in the second ack');
       t.equal(await total(t), before + 1, 'total_messages after a chat and its repetition');
     },
-    { alone: true },
+    { alone: 'apart' },
   ),
 
   check(
@@ -349,7 +349,7 @@ export const operations = [
         actual: `it is ${rate}`,
       });
     },
-    { alone: true },
+    { alone: 'apart' },
   ),
 
   check(
@@ -428,7 +428,7 @@ export const operations = [
         30_000,
       );
     },
-    { alone: true, needs: ['control:broker.stop', 'control:broker.start'] },
+    { alone: 'last', needs: ['control:broker.stop', 'control:broker.start'] },
   ),
 ];
 

@@ -59,7 +59,7 @@ function repeated(t: Stage, reply: Message, first: Message, what: string): void 
 // A broadcast reaches the connections of every check.
 const variant = ({ type }: Kind) => ({
   ...(type === 'chat' ? {} : { variant: type }),
-  ...(type === 'broadcast' ? { alone: true as const } : {}),
+  ...(type === 'broadcast' ? { alone: 'apart' as const } : {}),
 });
 
 /** The checks of spec/resume.md that are about repeated requests. */

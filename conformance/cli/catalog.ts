@@ -71,7 +71,8 @@ function sourceOf({ id, run }: Check): string {
 function terms({ options: { timers, alone, instance, needs = [], plain } }: Check): string[] {
   return [
     ...(timers ? ['waits on announced times, beside all others'] : []),
-    ...(alone ? ['runs alone, last'] : []),
+    ...(alone === 'last' ? ['runs alone, last'] : []),
+    ...(alone === 'apart' ? ['runs alone: on a server of its own, or last'] : []),
     ...(instance ? ['runs on an instance of its own'] : []),
     ...(plain ? ['runs against any WebSocket server'] : []),
     ...needs.map((need) => `needs ${need.replace('_', ' ')}`),

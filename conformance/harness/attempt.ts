@@ -30,6 +30,8 @@ export interface Circumstances {
   final: boolean;
   /** How long the check's announced times make it last, in milliseconds. */
   lasts: number;
+  /** Whether it runs on the server for checks that touch the whole of one. */
+  apart: boolean;
   begun: (stage: Stage) => void;
 }
 
@@ -37,7 +39,7 @@ export interface Circumstances {
 export async function attempt(
   check: Check,
   run: StageRun,
-  { nonce, final, lasts, begun }: Circumstances,
+  { nonce, final, lasts, apart, begun }: Circumstances,
 ): Promise<Attempt> {
   const start = performance.now();
   let own: Acquired | undefined;
@@ -46,8 +48,9 @@ export async function attempt(
   let timer: NodeJS.Timeout | undefined;
   let complaints = listen(run.target.instances);
   try {
-    if (check.options.instance && (run.target.launch || !check.options.orTarget)) {
-      own = await run.instances.acquire(check.options.instance, check.options.shared ?? false);
+    const { instance = apart ? {} : undefined, orTarget, shared } = check.options;
+    if (instance && (run.target.launch || !orTarget)) {
+      own = await run.instances.acquire(instance, apart ? 'apart' : shared ? 'all' : undefined);
       stage = new Stage(run, journal, nonce, final, own.instance);
       complaints = listen([own.instance]);
     }

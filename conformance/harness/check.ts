@@ -33,8 +33,11 @@ export interface CheckOptions {
   timers?: true;
   /** How long its announced times make it last, in milliseconds, for the estimate before the run. */
   takes?: (welcome: Welcome) => number;
-  /** It touches the whole server: run last, one at a time. */
-  alone?: true;
+  /**
+   * It touches the whole server, and runs one at a time: `apart`, on a server for such checks beside all else, where
+   * the runner starts any for a single instance; else, and with `last`, on the target when all else is over.
+   */
+  alone?: 'apart' | 'last';
   /** It needs an instance of its own, started with these contract variables on top of the defaults. */
   instance?: Overrides;
   /** Where the runner starts no server, the target as it runs does for it, too. */

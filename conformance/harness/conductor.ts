@@ -46,6 +46,7 @@ export class Conductor implements StageRun {
   // What a busy machine left undecided, and what may have ended the server.
   readonly #busy: Check[] = [];
   readonly #suspects: Check[] = [];
+  #apart: Plan['apart'] = new Set();
   #everWelcomed: boolean;
   #unwelcomed = 0;
   #told: Death | undefined;
@@ -81,6 +82,7 @@ export class Conductor implements StageRun {
   async conduct(): Promise<RunEnd> {
     const { checks } = this.#options;
     const todo = plan(checks, this.target, this.welcome);
+    this.#apart = todo.apart;
     await this.#opening(todo);
     for (const { check, reason } of todo.notExercised) await this.#ledger.skip(check, reason);
     for (const { rule, reason } of todo.excluded) await this.#ledger.exclude(rule, reason);
@@ -163,6 +165,7 @@ export class Conductor implements StageRun {
 
   async #together(checks: readonly Check[], limit: number): Promise<void> {
     const instances = { limit: INSTANCES, running: 0 };
+    const one = { limit: 1, running: 0 };
     const jobs = checks.map((check) => {
       let stage: Stage | undefined;
       const begun = (it: Stage) => {
@@ -174,6 +177,7 @@ export class Conductor implements StageRun {
           return stage?.stalled ?? false;
         },
         ...(check.options.instance && { group: instances }),
+        ...(check.options.alone && { group: one }),
       };
     });
     const schedule = new Schedule(jobs, limit);
@@ -213,11 +217,12 @@ export class Conductor implements StageRun {
       nonce: this.#nonce,
       final,
       lasts: this.welcome && check.options.takes ? check.options.takes(this.welcome) : 0,
+      apart: this.#apart.has(check),
       begun,
     });
     await this.#ledger.findings(check, outcome.stage);
     const undecided = outcome.result === 'violation' || outcome.result === 'inconclusive';
-    const shared = !check.options.instance;
+    const shared = !check.options.instance && !this.#apart.has(check);
     // Whatever was under way when the server died and came back says nothing.
     if (undecided && shared && !final && this.#pulse.revivedAt > start) {
       this.#suspects.push(check);

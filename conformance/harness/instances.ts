@@ -37,17 +37,18 @@ export class Instances {
   }
 
   /**
-   * A server with these variables, and what lets go of it; a shared one serves all who ask for the same.
+   * A server with these variables, and what lets go of it. A shared one serves all who ask for the same: those that
+   * share with all others, or those that run apart.
    *
    * @throws NotExercised when the runner cannot start any
    */
-  async acquire(overrides: Overrides, shared: boolean): Promise<Acquired> {
+  async acquire(overrides: Overrides, by?: 'all' | 'apart'): Promise<Acquired> {
     if (!this.#launch) throw new NotExercised('the runner does not own the start command');
-    if (!shared) {
+    if (!by) {
       const instance = await this.#launch(overrides);
       return { instance, release: () => instance.stop() };
     }
-    const key = JSON.stringify(Object.entries(overrides).sort());
+    const key = JSON.stringify([by, ...Object.entries(overrides).sort()]);
     let instance = await this.#take(key, overrides);
     if (!instance.running) {
       this.#shared.delete(key);

@@ -8,6 +8,8 @@ import type { Welcome } from './welcome.js';
 export interface Plan {
   /** Side by side, in this order. */
   together: Check[];
+  /** Those of them that run one at a time, on a server for them. */
+  apart: ReadonlySet<Check>;
   /** One at a time, after all others. */
   alone: Check[];
   notExercised: { check: Check; reason: string }[];
@@ -35,17 +37,20 @@ export function plan(
   }
   // A run of some chapters speaks of their rules only.
   const chapters = new Set(checks.map(({ rule }) => requirement(rule).chapter));
-  const alone = runnable.filter(({ options }) => options.alone);
-  const rest = runnable.filter(({ options }) => !options.alone);
+  const owned = target.launch !== undefined && target.urls.length === 1;
+  const isApart = ({ options }: Check) => owned && options.alone === 'apart';
+  const alone = runnable.filter((check) => check.options.alone && !isApart(check));
+  const rest = runnable.filter((check) => !alone.includes(check));
   // What lasts longest starts first.
   const first = (check: Check) =>
-    check.options.timers === true || check.options.instance !== undefined;
+    check.options.timers === true || check.options.instance !== undefined || isApart(check);
   const lasting = (list: readonly Check[]) =>
     list
       .map(({ options }) => (welcome && options.takes ? options.takes(welcome) : 0))
       .filter(Number.isFinite);
   return {
     together: [...rest.filter(first), ...rest.filter((check) => !first(check))],
+    apart: new Set(rest.filter(isApart)),
     alone,
     notExercised,
     excluded: Object.entries(excluded)

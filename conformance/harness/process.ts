@@ -15,7 +15,7 @@ export interface Instance {
   readonly exited: Promise<{ status: number | null; signal: string | null }>;
   /** Ends it: SIGTERM, and SIGKILL when that does not help. */
   stop(signal?: NodeJS.Signals): Promise<void>;
-  /** What it has printed, the last 64 KiB of each stream. */
+  /** What it has printed, at least the last 64 KiB of each stream. */
   readonly output: { stdout: string; stderr: string };
   /** Whether it still runs. */
   readonly running: boolean;
@@ -41,7 +41,7 @@ export interface StartOptions {
 
 const KEEP = 65_536;
 const STOP_MS = 5_000;
-const POLL_MS = 15;
+const POLL_MS = 25;
 
 const alive = new Set<number>();
 
@@ -128,9 +128,9 @@ export function listens(address: string): Promise<boolean> {
   );
 }
 
-/** The last 64 KiB of a text, from the beginning of a line on where it is longer. */
+/** The last 64 KiB of a text that is twice as long, from the beginning of a line on. */
 export function lastLines(text: string): string {
-  if (text.length <= KEEP) return text;
+  if (text.length <= 2 * KEEP) return text;
   const kept = text.slice(-KEEP);
   return kept.slice(kept.indexOf('\n') + 1);
 }

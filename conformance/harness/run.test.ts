@@ -237,6 +237,35 @@ describe('a run', () => {
     expect(ends.map(({ verdict, attempts: counted }) => [verdict, counted])).toEqual([['pass', 2]]);
   });
 
+  it.each([
+    ['apart', 'a server of their own', 1],
+    ['last', 'the target', 0],
+  ] as const)('runs checks that are alone, %s, one at a time on %s', async (alone, _, others) => {
+    const urls: string[] = [];
+    let under = 0;
+    let most = 0;
+    const lone = ['a', 'b', 'c'].map((variant) =>
+      check(
+        'rooms-join-acked',
+        async (t) => {
+          under += 1;
+          most = Math.max(most, under);
+          urls.push(...t.urls);
+          await t.join('lounge', 'ann');
+          under -= 1;
+        },
+        { alone, variant },
+      ),
+    );
+    const target: string[] = [];
+    const beside = check('rooms-join-acked', async (t) => void target.push(...t.urls));
+    const { ends } = await run({}, { checks: [beside, ...lone] });
+    expect(ends.map(({ verdict }) => verdict)).toEqual(['pass', 'pass', 'pass', 'pass']);
+    expect(most).toBe(1);
+    expect(new Set(urls).size).toBe(1);
+    expect(urls.filter((url) => !target.includes(url))).toHaveLength(3 * others);
+  });
+
   it.each<[string, string, (t: Stage) => void]>([
     ['what it saw', 'fail', ({ fail }) => fail({ expected: 'in time', actual: 'late' })],
     ['what it did not see', 'not_exercised', ({ notSeen }) => notSeen('late')],

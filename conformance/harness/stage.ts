@@ -308,7 +308,10 @@ export class Stage extends Assertions {
     overrides: Overrides = {},
     { shared = false }: { shared?: boolean } = {},
   ): Promise<Instance> => {
-    const { instance, release } = await this.#run.instances.acquire(overrides, shared);
+    const { instance, release } = await this.#run.instances.acquire(
+      overrides,
+      shared ? 'all' : undefined,
+    );
     this.#aborts.add(() => void release());
     return instance;
   };

@@ -19,7 +19,10 @@ describe('a minted token', () => {
     });
     expect(payload.sub).toBe('ann');
     expect(protectedHeader).toEqual({ alg: algorithm, typ: 'JWT', kid: 'k1' });
-    const forged = minter.mint('ann').replace(/..$/, 'AA');
+    // Each character of a signature's beginning may be any: the end of one is often the same.
+    const forged = minter
+      .mint('ann')
+      .replace(/(?<=\..*\.)./, (first) => (first === 'A' ? 'B' : 'A'));
     await expect(jwtVerify(forged, key)).rejects.toThrow();
   });
 
