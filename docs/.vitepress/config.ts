@@ -12,6 +12,8 @@ function entries(...pages: readonly (readonly [text: string, page: string])[]) {
     .map(([text, page]) => ({ text, link: `/${page}` }));
 }
 
+const capitalized = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);
+
 function messageEntries(): DefaultTheme.SidebarItem[] {
   const folder = `${docs}reference/messages`;
   if (!existsSync(folder)) return [];
@@ -60,7 +62,7 @@ const spec: DefaultTheme.SidebarItem[] = [
     text: 'Parlor v1',
     items: [
       { text: 'The specification', link: '/spec/' },
-      ...entries(...chapters.map((each) => [each, `spec/${each}`] as const)),
+      ...entries(...chapters.map((each) => [capitalized(each), `spec/${each}`] as const)),
     ],
   },
 ];
@@ -104,9 +106,11 @@ export default defineConfig({
       const { fence } = md.renderer.rules;
       md.renderer.rules.fence = (tokens, index, ...rest) => {
         const token = tokens[index];
-        return token?.info.trim() === 'mermaid'
-          ? `<Sequence source="${encodeURIComponent(token.content)}" />`
-          : (fence?.(tokens, index, ...rest) ?? '');
+        if (token?.info.trim() === 'mermaid')
+          return `<Sequence source="${encodeURIComponent(token.content)}" />`;
+        const block = fence?.(tokens, index, ...rest) ?? '';
+        // What is said on the wire comes in long lines, which are to be read without scrolling.
+        return /[→←]/.test(token?.content ?? '') ? `<div class="wire">${block}</div>` : block;
       };
     },
   },
@@ -116,8 +120,18 @@ export default defineConfig({
     logo: '/mark.svg',
     search: { provider: 'local' },
     outline: { level: [2, 3] },
+    notFound: {
+      title: 'No such page',
+      quote: 'The address may be of another version. The search knows every rule by its id.',
+      linkText: 'To the start',
+      linkLabel: 'To the start page',
+    },
     nav: [
-      { text: 'Guide', link: '/start', activeMatch: '^/(start|test-|write-|ci|tutorial)' },
+      {
+        text: 'Guide',
+        link: '/start',
+        activeMatch: '^/(start|test-|write-|client|ci|scaling|decisions|tutorial)',
+      },
       { text: 'Specification', link: '/spec/', activeMatch: '^/spec/' },
       { text: 'Reference', link: '/reference/rules', activeMatch: '^/reference/' },
       { text: 'API', link: '/api/', activeMatch: '^/api/' },

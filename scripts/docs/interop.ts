@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Row, words } from '../interop/table.js';
-import { type Page, table } from './pages.js';
+import { type Page, table, wide } from './pages.js';
 
 /** What each shipped server has of each profile, from the recorded runs of `npm run interop -- --write`. */
 export function interopPage(root: string): Page {
@@ -9,6 +9,7 @@ export function interopPage(root: string): Page {
   const rows = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Row[]) : [];
   const profiles = [...new Set(rows.flatMap((row) => Object.keys(row.profiles)))];
   const content = [
+    wide(),
     '# Interop',
     '',
     'Servers of different styles, each written from the specification, each judged by the same suite over the network. A number',
@@ -20,7 +21,7 @@ export function interopPage(root: string): Page {
           ['profile', ...rows.map(({ server }) => `\`${server}\``)],
           profiles.map((profile) => [
             `[\`${profile}\`](../spec/index.md#profiles)`,
-            ...rows.map((row) => words(profile, row)),
+            ...rows.map((row) => words(profile, row).replace('not announced', '–')),
           ]),
         ),
     '',
@@ -28,8 +29,8 @@ export function interopPage(root: string): Page {
       `- \`${server}\`: ${stack}.${right ? '' : ' It is wrong on purpose: the suite has to name its faults.'}`,
     ]),
     '',
-    'Not announced: the server does not have the profile, and says so in `welcome`. Not exercised: the run could not test it;',
-    'a cluster needs several instances, logs need a runner that may read them.',
+    'A dash: the server does not have the profile, and announces none. Not exercised: the run could not test it; a cluster needs',
+    'several instances, logs need a runner that may read them.',
     '',
   ].join('\n');
   return { path: 'reference/interop.md', content };

@@ -62,7 +62,8 @@ function section(
   const text = JSON.stringify(readJson(root, `schemas/json/${schema}.json`), null, 2);
   const { description } = JSON.parse(text) as { description?: string };
   const folder = join(root, `schemas/examples/${schema}`);
-  const accepted = names(join(folder, 'accept'));
+  // The whole message first, then what may be left out or looks strange.
+  const accepted = names(join(folder, 'accept')).sort((a, b) => place(a) - place(b));
   const rejected = names(join(folder, 'reject'));
   return [
     `## ${plain(schema)} {#${anchor(schema)}}`,
@@ -110,6 +111,10 @@ function rejection(root: string, schema: string, name: string): string[] {
 
 function names(folder: string): string[] {
   return existsSync(folder) ? jsonNames(folder) : [];
+}
+
+function place(name: string): number {
+  return ['full', 'minimal'].indexOf(name) + 1 || 3;
 }
 
 function words(name: string): string {

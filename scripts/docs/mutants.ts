@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ListedRule } from '#conformance/cli/catalog.js';
-import { cell, type Page, table } from './pages.js';
+import { cell, type Page, table, wide } from './pages.js';
 
 /** Where `npm run docs:mutants` leaves the matrix of a real run. */
 export const MATRIX = 'docs/public/mutants.txt';
@@ -9,30 +9,28 @@ export const MATRIX = 'docs/public/mutants.txt';
 /** The kill matrix: each faulty server, the rule that it breaks, and what the check said of it in the last full run. */
 export function mutantsPage(root: string, rules: readonly ListedRule[]): Page {
   const file = join(root, MATRIX);
-  const verdicts = existsSync(file) ? readMatrix(readFileSync(file, 'utf8')) : new Map();
+  const verdicts = existsSync(file)
+    ? readMatrix(readFileSync(file, 'utf8'))
+    : new Map<string, Verdict>();
   const total = rules.reduce((sum, { mutants }) => sum + mutants.length, 0);
   const killed = [...verdicts.values()].filter(({ verdict }) => verdict === 'killed').length;
-  const sections = [...new Set(rules.map(({ chapter }) => chapter))].flatMap((chapter) => {
+  const chapters = [...new Set(rules.map(({ chapter }) => chapter))].filter((chapter) =>
+    rules.some((rule) => rule.chapter === chapter && rule.mutants.length > 0),
+  );
+  const sections = chapters.flatMap((chapter) => {
     const rows = rules
       .filter((rule) => rule.chapter === chapter)
       .flatMap(({ id, mutants }) =>
         mutants.map(({ name, fault }) => [
-          `\`${name}\``,
-          cell(fault),
+          `\`${name}\`<br>${cell(fault)}`,
           `[\`${id}\`](../spec/${chapter}.md#${id})`,
-          verdicts.get(name)?.verdict ?? 'not in the last run',
-          verdicts.get(name)?.said ?? '',
+          said(verdicts.get(name)),
         ]),
       );
-    if (rows.length === 0) return [];
-    return [
-      `## ${chapter}`,
-      '',
-      table(['faulty server', 'fault', 'rule', 'verdict', 'what the check said'], rows),
-      '',
-    ];
+    return [`## ${chapter}`, '', table(['faulty server', 'rule', 'what the check said'], rows), ''];
   });
   const content = [
+    wide('matrix'),
     '# Kill matrix',
     '',
     'A check that nobody has seen fail proves nothing. Each row is the reference server with one thing wrong. The gate,',
@@ -42,6 +40,8 @@ export function mutantsPage(root: string, rules: readonly ListedRule[]): Page {
       ? `**${total} faulty servers.** The verdicts of a full run are not recorded in this build: \`npm run docs:mutants\` records them.`
       : `**${total} faulty servers, ${killed} killed by their own rule** in the last recorded run.`,
     '',
+    `Chapters: ${chapters.map((chapter) => `[${chapter}](#${chapter})`).join(' · ')}`,
+    '',
     ...sections,
   ].join('\n');
   return { path: 'reference/mutants.md', content };
@@ -50,6 +50,12 @@ export function mutantsPage(root: string, rules: readonly ListedRule[]): Page {
 interface Verdict {
   verdict: string;
   said: string;
+}
+
+// That it was killed goes without saying.
+function said(found: Verdict | undefined): string {
+  if (!found) return 'not in the last run';
+  return found.verdict === 'killed' ? found.said : `**${found.verdict}** ${found.said}`;
 }
 
 function readMatrix(markdown: string): Map<string, Verdict> {

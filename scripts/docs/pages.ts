@@ -7,6 +7,9 @@ export interface Page {
   content: string;
 }
 
+/** The head of a page of wide tables, which take the place of the outline, too; `name` is its class in the style sheet. */
+export const wide = (name = 'wide') => `---\npageClass: ${name}\naside: false\n---\n`;
+
 /** Writes the pages into folders that hold nothing else. */
 export function writePages(docs: string, pages: readonly Page[]): void {
   const folders = new Set(pages.map(({ path }) => dirname(path)));

@@ -4,11 +4,12 @@ import type { ListedRule } from '#conformance/cli/catalog.js';
 import { closeRanges, closes } from '#schemas/closes.js';
 import { errors } from '#schemas/errors.js';
 import { closesTable, errorsTable } from '../registries.js';
-import { type Page, table } from './pages.js';
+import { type Page, table, wide } from './pages.js';
 
 /** The registries of close codes and error codes. */
 export function registriesPage(): Page {
   const content = [
+    wide(),
     '# Registries',
     '',
     'As JSON: `schemas/json/closes.json` and `schemas/json/errors.json`. The rules that use them stand in the chapters',
@@ -39,6 +40,7 @@ export function rulesPage(rules: readonly ListedRule[]): Page {
   ];
   const tested = rules.filter(({ checks }) => checks.length > 0).length;
   const content = [
+    wide(),
     '# Rules',
     '',
     `${rules.length} rules, ${tested} with checks of their own. What a rule says, how it is tested and what proves the test: follow its link,`,
