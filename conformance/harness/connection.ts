@@ -27,10 +27,8 @@ export interface Waiting {
   outlivesClose?: boolean;
 }
 
-// What a connection may receive unasked, and for each byte and frame that its check has sent.
-const FREE_BYTES = 4 * 1024 * 1024;
-const FREE_FRAMES = 20_000;
-const RETURN = 64;
+// What is kept of a flood.
+const KEEP_OF_FLOOD = 500;
 const LINGER_MS = 250;
 const UNANSWERED: HandshakeResponse = {
   status: 0,
@@ -73,6 +71,8 @@ export class Connection {
   readonly #wire: Wire;
   readonly #requests = new Map<string, string[]>();
   readonly #waits = new Set<() => void>();
+  // Requests of this connection that a reply has come to.
+  readonly #answered = new Set<string>();
   #responded = false;
   #sentClose = false;
   #detached = false;
@@ -84,6 +84,7 @@ export class Connection {
     if (early) this.#note('sent', 'tcp', `in the same segment: ${printBytes(early)}`);
     const handlers = {
       response: this.#guard((response: HandshakeResponse) => this.#onResponse(response)),
+      read: () => this.#detached || this.#bound(),
       frame: this.#guard((frame: Frame) => this.#onFrame(frame)),
       unit: this.#guard((unit: Unit) => this.#onUnit(unit)),
       close: this.#guard((close: Close) => this.#onClose(close)),
@@ -211,6 +212,7 @@ export class Connection {
   detach(): void {
     this.#detached = true;
     this.#waits.clear();
+    this.host.surplus.release(this);
     if (this.endedAt !== undefined) return;
     if (!this.#sentClose && this.response.status === 101 && !this.closed) this.#wire.close(1000);
     this.#wire.end();
@@ -219,7 +221,8 @@ export class Connection {
 
   /**
    * Waits until `look` gives something; it looks now and after every event of this connection.
-   * Rejects when the watchdog gives up, and when the connection ends first, unless told to outlive that.
+   * Rejects when the watchdog gives up while no request of this connection is answered, and when the connection ends
+   * first, unless told to outlive that.
    */
   until<T>(
     look: () => T | undefined,
@@ -243,10 +246,15 @@ export class Connection {
         if (found !== undefined) settle(() => resolve(found));
         else if (this.closed && !outlivesClose) settle(() => reject(this.#cutOff(explain())));
       };
-      const unwatch = this.host.watch(
-        (why) => settle(() => reject(this.#expired(why, explain()))),
-        extraMs,
-      );
+      let answered = this.#answered.size;
+      const expire = (why: Expiry) => {
+        // A server that answers one request after the other has not come to the others yet.
+        if (why === 'silence' && this.#answered.size > answered) {
+          answered = this.#answered.size;
+          unwatch = this.host.watch(expire, extraMs);
+        } else settle(() => reject(this.#expired(why, explain())));
+      };
+      let unwatch = this.host.watch(expire, extraMs);
       this.#waits.add(again);
       again();
     });
@@ -268,17 +276,25 @@ export class Connection {
   }
 
   #onFrame(frame: Frame): void {
+    if (this.flooded) return;
     this.frames.push(frame);
     for (const fault of frame.faults) this.#onFault(fault);
-    const { bytesRead } = this.#wire;
-    const { sent } = this.host;
-    const bounded =
-      bytesRead <= FREE_BYTES + RETURN * sent.bytes &&
-      this.frames.length <= FREE_FRAMES + RETURN * sent.frames;
-    if (bounded) return;
+    this.#bound();
+  }
+
+  // A frame may be long, so that bytes count before it is whole.
+  #bound(): void {
+    const { surplus, sent } = this.host;
+    const received = { bytes: this.#wire.bytesRead, frames: this.frames.length };
+    if (this.flooded || !surplus.isFlood(this, received, sent)) return;
     this.flooded = true;
-    const flood = `${bytesRead} bytes in ${this.frames.length} frames`;
-    this.#wire.destroy(`the runner dropped the connection after ${flood}: a flood`);
+    this.#wire.destroy(
+      `the runner dropped the connection after ${received.bytes} bytes in ${received.frames} frames: a flood`,
+    );
+    for (const list of [this.frames, this.pingsReceived, this.pongsReceived])
+      list.splice(KEEP_OF_FLOOD);
+    this.inbox.keepFirst(KEEP_OF_FLOOD);
+    surplus.release(this);
   }
 
   #onFault(text: string): void {
@@ -291,6 +307,7 @@ export class Connection {
   }
 
   #onUnit(unit: Unit): void {
+    if (this.flooded) return;
     switch (unit.kind) {
       case 'close':
         this.#onCloseFrame(unit.code, unit.reason);
@@ -331,6 +348,7 @@ export class Connection {
     });
     if (this.host.parlor) for (const fault of faults) this.host.finding(fault);
     if (message.type === 'welcome') this.firstWelcome ??= message;
+    if (message.ref !== undefined && this.asked(message.ref)) this.#answered.add(message.ref);
     const received: Received = { message, raw, at };
     if (this.host.isAside(message)) this.inbox.note(received);
     else this.inbox.add(received);

@@ -19,6 +19,8 @@ interface Manners {
   leak?: boolean;
   timestamp?: string;
   members?: unknown;
+  /** How long it takes for each ping, one after the other, in milliseconds. */
+  pingMs?: number;
 }
 
 const running = new Set<Instance>();
@@ -28,7 +30,7 @@ afterEach(async () => {
 
 // Rooms, chat and ping: enough of Parlor for the harness to hold on to. A chat "die" ends it.
 const tiny =
-  ({ welcome = true, leak = false, timestamp, members: listed }: Manners = {}) =>
+  ({ welcome = true, leak = false, timestamp, members: listed, pingMs = 0 }: Manners = {}) =>
   async (env: Env): Promise<Instance> => {
     const server = new WebSocketServer({ port: Number(env['PORT'] ?? 0), host: '127.0.0.1' });
     await new Promise((resolve) => server.once('listening', resolve));
@@ -42,12 +44,19 @@ const tiny =
       const send = (message: object) =>
         socket.send(JSON.stringify({ ...message, timestamp: now() }));
       if (welcome) send({ type: 'welcome', data: welcomeData(user, env) });
+      let pinged = Promise.resolve();
       socket.on('message', (raw) => {
         const { type, id, room, data } = JSON.parse(String(raw));
         const reply = (message: object) =>
           id !== undefined && send({ ...message, ref: id, ...(room && { room }) });
         const members = rooms.get(room) ?? new Map<WebSocket, string>();
-        if (type === 'ping') reply({ type: 'pong', data: data ?? {} });
+        const pong = () => reply({ type: 'pong', data: data ?? {} });
+        if (type === 'ping' && pingMs === 0) pong();
+        else if (type === 'ping')
+          pinged = pinged.then(async () => {
+            await new Promise((resolve) => setTimeout(resolve, pingMs));
+            pong();
+          });
         if (type === 'join') {
           rooms.set(room, members.set(socket, user));
           const users = [...new Set(members.values())];
@@ -191,6 +200,15 @@ describe('a run', () => {
       failed?.failure?.timeline.some(({ peer, kind }) => peer === 'bob' && kind === 'text'),
     ).toBe(true);
     expect(JSON.stringify(ends)).not.toMatch(/eyJ[A-Za-z0-9_-]{10}/);
+  });
+
+  it('waits for as long as requests are answered one after the other', async () => {
+    const many = check('messages-reply-order', async ({ connect }) => {
+      const ann = await connect('ann');
+      await Promise.all([1, 2, 3, 4, 5, 6].map(() => ann.pings()));
+    });
+    const { ends } = await run({ pingMs: 250 }, { checks: [many] });
+    expect(ends.map(({ verdict, failure }) => [verdict, failure])).toEqual([['pass', undefined]]);
   });
 
   it('names one root when nobody is welcomed, and does not wait for the others', async () => {
