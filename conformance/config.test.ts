@@ -18,6 +18,11 @@ describe('parseConfig', () => {
       '{\n  "token": {\n    "secrte": "x"\n  }\n}',
       "c:3:5: 'token' has no key 'secrte'; did you mean 'secret'?",
     ],
+    [
+      '{"settings": {"logs": true}}',
+      "c:1:15: 'settings' has no key 'logs'; 'logs' belongs to the config itself, beside 'settings'",
+    ],
+    ['{"jobs": 4}', "c:1:2: the config has no key 'jobs'; 'jobs' belongs into 'settings'"],
     ['{"url": 5}', "c:1:9: 'url' has to be a text, not 5"],
     ['{"url": ""}', "c:1:9: 'url' must not be empty"],
     ['{"urls": []}', "c:1:10: 'urls' must not be empty"],

@@ -136,6 +136,16 @@ function keyOf({ name }: { name: { type: string; value?: string; name?: string }
   return name.value ?? name.name ?? '';
 }
 
+// A key that stands in the wrong one of the two objects with most keys.
+function elsewhere(key: string, path: string): string {
+  const { properties } = configSchema;
+  const settings = (properties['settings'] as { properties: object }).properties;
+  if (path === '' && Object.hasOwn(settings, key)) return `; '${key}' belongs into 'settings'`;
+  if (path !== '' && Object.hasOwn(properties, key))
+    return `; '${key}' belongs to the config itself, beside '${path.split('/')[1]}'`;
+  return '';
+}
+
 function sentence(
   { instancePath, keyword, params, data, parentSchema }: ErrorObject,
   whole: string,
@@ -146,7 +156,10 @@ function sentence(
     case 'additionalProperties': {
       const key = String(params['additionalProperty']);
       const known = Object.keys((parentSchema?.['properties'] as object | undefined) ?? {});
-      const hint = didYouMean(key, known) || `; it may have ${alternatives(known)}`;
+      const hint =
+        elsewhere(key, instancePath) ||
+        didYouMean(key, known) ||
+        `; it may have ${alternatives(known)}`;
       return `${where} has no key '${key}'${hint}`;
     }
     case 'required':

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configSchemaText } from '#conformance/config.schema.js';
+import { configSchema, configSchemaText } from '#conformance/config.schema.js';
 import { contract } from '#conformance/harness/contract.js';
 import { reportSchemaText } from '#conformance/reports/report.schema.js';
 import { closeRanges, closes } from '#schemas/closes.js';
 import { errors } from '#schemas/errors.js';
-import { closesTable, contractTable, errorsTable, fillMarker } from './registries.js';
+import { closesTable, configTable, contractTable, errorsTable, fillMarker } from './registries.js';
 import { chapters, collect, readTombstones } from './requirements.js';
 
 /** A generated file: its path below the root and the content that it has to have. */
@@ -40,7 +40,8 @@ export function generate(root: string): Generated[] {
   }
   const guide = 'docs/test-your-server.md';
   if (existsSync(join(root, guide))) {
-    const content = fillMarker(read(guide), 'contract', contractTable(contract), guide);
+    const filled = fillMarker(read(guide), 'contract', contractTable(contract), guide);
+    const content = fillMarker(filled, 'config', configTable(configSchema), guide);
     files.push({ path: guide, content });
   }
   return files;

@@ -65,6 +65,51 @@ export function contractTable(variables: readonly Variable[]): string {
   );
 }
 
+/** What the config table needs of a schema. */
+interface Described {
+  type?: string;
+  enum?: readonly unknown[];
+  description?: string;
+  items?: Described;
+  properties?: Readonly<Record<string, Described>>;
+}
+
+/** The keys of the config as a table; those of an object in it follow it, with its name before theirs. */
+export function configTable(schema: Described): string {
+  return table(['key', 'type', 'meaning'], keys(schema, ''));
+}
+
+function keys({ properties = {} }: Described, before: string): string[][] {
+  return Object.entries(properties).flatMap(([name, member]) => {
+    if (SEVERAL.has(name)) return [row(`${name}.<name>`, ofAnyName(member))];
+    const inside = member.items ?? member;
+    const within = inside.properties ? keys(inside, `${before}${name}.`) : [];
+    return [row(`${before}${name}`, member), ...within];
+  });
+}
+
+// Objects whose members are all alike.
+const SEVERAL = new Set(['control', 'profiles']);
+
+function ofAnyName({ properties = {}, description }: Described): Described {
+  const listed = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(', ');
+  const [one = {}] = Object.values(properties);
+  const keys = one.properties ? ` Keys: ${listed(Object.keys(one.properties))}.` : '';
+  const names = Object.keys(properties);
+  return {
+    ...one,
+    description: `${description}${keys} Names: ${listed(names)}.`,
+  };
+}
+
+function row(name: string, { type = 'string', items, description = '' }: Described): string[] {
+  return [
+    `\`${name}\``,
+    items ? `list of ${items.type ?? 'string'}s` : type,
+    description.replaceAll('|', '\\|').replaceAll('<', '&lt;'),
+  ];
+}
+
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell || '–').join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
