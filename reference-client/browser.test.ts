@@ -6,6 +6,7 @@ import { build } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect as connectRaw, mint, type Started, start } from '#server/fixtures/client.js';
+import { claimed } from '../scripts/docs/claims.js';
 import { CHROMIUM, startChromium } from '../test/chromium.js';
 import { type FaultyLine, startLine } from './fixtures/proxy.js';
 
@@ -40,9 +41,13 @@ describe.skipIf(!existsSync(CHROMIUM))('in a real browser', () => {
   beforeAll(async () => {
     const { script } = await bundle();
     site = createServer(({ url }, response) => {
-      const asked = url === '/client.js';
-      response.setHeader('Content-Type', asked ? 'text/javascript' : 'text/html');
-      response.end(asked ? script : '<title>client</title>');
+      const answers: Record<string, [string, string]> = {
+        '/client.js': ['text/javascript', script],
+        '/token': ['text/plain', mint('guide')],
+      };
+      const [type, body] = answers[url ?? ''] ?? ['text/html', '<title>client</title>'];
+      response.setHeader('Content-Type', type);
+      response.end(body);
     });
     await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve));
     const origin = `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
@@ -114,6 +119,38 @@ describe.skipIf(!existsSync(CHROMIUM))('in a real browser', () => {
     expect(Object.values(binary?.['payload'] as object)).toEqual([1, 2, 255]);
     await page.evaluate('parlor.close()');
     expect(await told('end', 1)).toMatchObject([{ code: 1000 }]);
+  });
+
+  it.each(
+    claimed(fileURLToPath(new URL('..', import.meta.url)), 'client').map(
+      (block) => [`${block.file}:${block.line}`, block.text] as const,
+    ),
+  )('does what the guide shows: %s', async (_, text) => {
+    // Only where the client, the server and the tokens are is the page's own.
+    const script = text
+      .replace("'parlor/client'", "'/client.js'")
+      .replace(/wss:[^']*/, `ws://127.0.0.1:${line.port}/ws`);
+    expect(script).toContain("fetch('/token')");
+    await page.evaluate(`(async () => {
+      for (const name of ['show', 'showGap', 'showLogin'])
+        globalThis[name] = (...args) => shown.push([name, ...args]);
+      globalThis.shown = [];
+      globalThis.list = document.createElement('ul');
+      const { parlor } = await import(URL.createObjectURL(new Blob(
+        [${JSON.stringify(script)}.replace("'/client.js'", "'" + location.origin + "/client.js'") + '; export { parlor };'],
+        { type: 'text/javascript' },
+      )));
+      globalThis.parlor = parlor;
+    })()`);
+    const bob = await connectRaw(started.port, 'bob');
+    await bob.request({ type: 'join', id: 'j1', room: 'lounge' });
+    const data = { text: '<b>hi</b>' };
+    // The server knows the id of an earlier one again.
+    await bob.request({ type: 'chat', id: `c${text.length}`, room: 'lounge', data });
+    await page.waitForFunction(
+      `shown.some((each) => each.join() === 'show,lounge,bob,<b>hi</b>') || list.textContent === 'bob: <b>hi</b>'`,
+    );
+    await page.evaluate('parlor.close()');
   });
 
   it('gives a dead line up, which the browser itself does not notice', async () => {

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import { mint, start } from '../reference-server/fixtures/client.js';
 import type { ParlorServer } from '../reference-server/server.js';
+import { claimed } from '../scripts/docs/claims.js';
 import { CHROMIUM, startChromium } from './chromium.js';
 
 const file = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
@@ -145,9 +146,8 @@ describe.skipIf(!existsSync(CHROMIUM))('in a real browser', () => {
 
   describe('the first steps of the guide', () => {
     it('are what a browser does with them', async () => {
-      const guide = readFileSync(file('docs/start.md'), 'utf8');
-      const [, script = ''] = /```js\n([\s\S]*?)```/.exec(guide) ?? [];
-      const [first = '', ...rest] = script.trim().split('\n');
+      const [block] = claimed(file(''), 'console');
+      const [first = '', ...rest] = (block?.text ?? '').trim().split('\n');
       const url = `${reference}?token=${mint('ann')}`;
       expect(first).toContain("'ws://127.0.0.1:8080/ws?token=…'");
       const said: string[] = [];
@@ -165,6 +165,24 @@ describe.skipIf(!existsSync(CHROMIUM))('in a real browser', () => {
       await heard;
       const types = said.map((line) => (JSON.parse(line) as Message).type);
       expect(types.sort()).toEqual(['ack', 'ack', 'chat', 'welcome']);
+    });
+  });
+
+  describe('the diagrams of the guides', () => {
+    it.each(
+      claimed(file(''), 'diagrams').map((block) => [`${block.file}:${block.line}`, block.text]),
+    )('are drawn, with every line: %s', async (_, text) => {
+      if (!(await page.evaluate(`'mermaid' in globalThis`)))
+        await page.addScriptTag({
+          path: file('node_modules/@mermaid-js/tiny/dist/mermaid.tiny.js'),
+        });
+      const svg = (await page.evaluate(`(async () => {
+        mermaid.initialize({ startOnLoad: false });
+        return (await mermaid.render('drawn', ${JSON.stringify(text)})).svg;
+      })()`)) as string;
+      const said = [...text.matchAll(/>>?[\w ]+: (.*)$/gm)].map(([, words = '']) => words);
+      expect(said.length).toBeGreaterThan(3);
+      expect(svg.match(/class="messageText"/g)).toHaveLength(said.length);
     });
   });
 

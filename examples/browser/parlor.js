@@ -1,4 +1,5 @@
-// A Parlor client for the browser, without dependencies: it survives restarts, and stops where it was refused.
+// A Parlor client for the browser, to be read: it survives restarts, and stops where it was refused. The whole one, which
+// also fetches what was missed, is parlor/client.
 const STABLE_MS = 10_000;
 const LONGEST_QUEUE = 100;
 

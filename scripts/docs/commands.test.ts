@@ -1,14 +1,16 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '#conformance/cli/fixtures/run.js';
 import { requirements } from '#conformance/harness/requirements.js';
+import { claimed } from './claims.js';
+import { World } from './fixtures/commands.js';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 const { scripts } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as {
   scripts: Record<string, string>;
 };
-const texts = ['README.md', ...guides()].map(
+const texts = ['README.md', 'CONTRIBUTING.md', ...guides()].map(
   (name) => [name, readFileSync(`${root}/${name}`, 'utf8')] as const,
 );
 
@@ -20,15 +22,16 @@ function guides(): string[] {
   );
 }
 
-/** The lines of a page's shell blocks, without comments. */
-function shell(text: string): string[] {
-  return [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, block = '']) =>
-    block
-      .split('\n')
-      .map((line) => line.replace(/\s+#.*$/, '').trim())
-      .filter((line) => line !== ''),
-  );
-}
+/** The commands in a shell block, without comments. */
+const commandsIn = (text: string): string[] =>
+  text
+    .split('\n')
+    .map((line) => line.replace(/\s+#.*$/, '').trim())
+    .filter((line) => line !== '');
+
+/** The commands that a text names in passing. */
+const named = (text: string): string[] =>
+  [...text.matchAll(/`((?:npm run|npx parlor|parlor) [^`]+)`/g)].map(([, line = '']) => line);
 
 /** The help of a command of parlor; null where it has none of that name. */
 async function help(command: string): Promise<string | null> {
@@ -52,10 +55,10 @@ async function faults(line: string): Promise<string[]> {
   return found;
 }
 
-describe('the commands of README and guides', () => {
+describe('the commands that README and guides name', () => {
   it.each(texts)('exist: %s', async (_, text) => {
     const told = await Promise.all(
-      shell(text).map(async (line) => (await faults(line)).map((fault) => `${line}: ${fault}`)),
+      named(text).map(async (line) => (await faults(line)).map((fault) => `${line}: ${fault}`)),
     );
     expect(told.flat()).toEqual([]);
   });
@@ -66,6 +69,55 @@ describe('the commands of README and guides', () => {
     expect(await faults('npx parlor dance')).toEqual(['parlor has no command dance']);
   });
 });
+
+// With npx or without it is the same command.
+const lines = [
+  ...new Set(
+    claimed(root, 'commands')
+      .flatMap(({ text }) => commandsIn(text))
+      .map((line) => line.replace(/\bnpx (?=parlor )/, '')),
+  ),
+];
+const told = (sentence: string) => process.stdout.write(`${sentence}\n`);
+
+/** What is not run here, and why. */
+const elsewhere: readonly [RegExp, string][] = [
+  [/^docker /, 'needs a container engine and its registry; hadolint reads the Dockerfile'],
+  [/^(npm |scripts\/setup)/, 'is a step of .ci/run, which runs the tests themselves'],
+];
+
+describe('the commands of the blocks', () => {
+  const reasonOf = (line: string) => elsewhere.find(([which]) => which.test(line))?.[1];
+  const world = new World(root);
+  beforeAll(() => world.open());
+  afterAll(() => world.close());
+
+  it('that are not run here are few, and have a reason', () => {
+    const idle = lines.filter((line) => reasonOf(line) !== undefined);
+    for (const line of idle) told(`not run: ${line}: ${reasonOf(line)}`);
+    expect(idle.length).toBeLessThanOrEqual(6);
+    const gate = readFileSync(`${root}/.ci/run`, 'utf8');
+    const steps = idle.flatMap((line) => (line.startsWith('docker') ? [] : line.split(' && ')));
+    expect(steps.filter((step) => !gate.includes(`' ${step}\n`))).toEqual([]);
+  });
+
+  it.for(lines.filter((line) => reasonOf(line) === undefined))(
+    'do what they are for: %s',
+    async (line, { skip }) => {
+      const lacking = world.lacking(line);
+      if (lacking) skip(lacking);
+      const { code, out, wanted } = await world.run(line);
+      expect(out).toMatch(wanted);
+      expect([0, ...allowed(line)]).toContain(code);
+    },
+  );
+});
+
+// One check of the run is enough here: too few for a gate, and perhaps one that the tutorial's server fails.
+const allowed = (line: string): number[] => [
+  ...(/--min-checks/.test(line) ? [3] : []),
+  ...(/tutorial|selftest/.test(line) ? [1] : []),
+];
 
 describe('the rules that README and guides name', () => {
   it.each(texts)('exist: %s', (_, text) => {

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { claimed } from './claims.js';
 import { quoted, quotesOf } from './quotes.js';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 const pages = readdirSync(`${root}/docs/tutorial`).filter((name) => name.endsWith('.md'));
 
 /** The rules that a page says its patterns break, by the heading of the pattern. */
@@ -34,7 +35,7 @@ describe('the guide', () => {
     const files = pages.flatMap((page) =>
       quotesOf(root, `docs/tutorial/${page}`).map(({ file }) => file.split('/')[1]),
     );
-    expect(new Set(files)).toEqual(new Set(['fastapi', 'node', 'browser']));
+    expect(new Set(files)).toEqual(new Set(['fastapi', 'node', 'browser', 'cluster']));
   });
 
   it('names what each of the patterns of a server breaks', () => {
@@ -86,6 +87,29 @@ describe.skipIf(!existsSync(`${root}/examples/tutorial/.venv`))('the tutorial', 
     rmSync(folder, { recursive: true });
     failed = new Set(checks.filter(({ verdict }) => verdict === 'fail').map(({ rule }) => rule));
   }, 180_000);
+
+  it('is told so in the words that the guide shows', () => {
+    const [block] = claimed(root, 'failure');
+    const rule = 'handshake-refusal-after-accept';
+    const { stdout } = spawnSync(
+      process.execPath,
+      ['bin/parlor.js', 'test', '--start', 'examples/tutorial/start', '--only', rule],
+      { cwd: root, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } },
+    );
+    // Times differ, and so does which of several lines of output there is room for.
+    const words = (text: string) =>
+      text
+        .split('\n')
+        .map((line) =>
+          line
+            .replace(/\d+\.\d/g, '0')
+            .replace(/ +/g, ' ')
+            .trim(),
+        )
+        .filter((line) => line !== '');
+    expect(words(block?.text ?? '').length).toBeGreaterThan(10);
+    expect(words(stdout)).toEqual(expect.arrayContaining(words(block?.text ?? '')));
+  });
 
   it('breaks the rule that shows each pattern', () => {
     expect(shown.filter((rule) => !failed.has(rule))).toEqual([]);
