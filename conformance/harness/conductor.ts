@@ -14,6 +14,7 @@ import { Schedule } from './schedule.js';
 import { ROOT_DIED, ROOT_NO_WELCOME, type StageRun } from './shared.js';
 import type { Stage } from './stage.js';
 import { Stalls } from './stalls.js';
+import { Surplus } from './surplus.js';
 import type { RunningTarget } from './target.js';
 import { Violation } from './verdict.js';
 import type { Watchdog } from './watchdog.js';
@@ -36,6 +37,7 @@ export class Conductor implements StageRun {
   readonly stalls = new Stalls();
   readonly doubts: boolean;
   readonly observed = new Map<string, Promise<unknown>>();
+  readonly surplus = new Surplus();
   hopeless: Violation | undefined;
   readonly #options: RunOptions;
   readonly #report: Reporter;
@@ -172,7 +174,11 @@ export class Conductor implements StageRun {
         stage = it;
       };
       return {
-        run: () => this.#decide(check, false, begun),
+        run: () =>
+          this.#decide(check, false, begun).finally(() => {
+            // What its connections received goes with it.
+            stage = undefined;
+          }),
         get stalled() {
           return stage?.stalled ?? false;
         },

@@ -1,6 +1,7 @@
 import type { FrameFault } from './faults.js';
 import type { Journal } from './journal.js';
 import type { Message } from './message.js';
+import type { Amount, Surplus } from './surplus.js';
 import type { Expiry } from './watchdog.js';
 
 /** What a connection needs of the check that it belongs to. */
@@ -23,5 +24,7 @@ export interface Host {
   /** Takes a mistake of ours that surfaced in an event. */
   bug(error: unknown): void;
   /** Bytes and frames that all connections of this check have sent. */
-  readonly sent: { bytes: number; frames: number };
+  readonly sent: Amount;
+  /** What all connections of the run have received unasked. */
+  readonly surplus: Surplus;
 }

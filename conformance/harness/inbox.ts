@@ -24,6 +24,14 @@ export class Inbox {
     else this.#ignored.splice(index, 1);
   }
 
+  /** Lets go of all but the first messages. */
+  keepFirst(count: number): void {
+    this.all.splice(count);
+    this.noted.splice(count);
+    const later = this.#pending.findIndex(({ place }) => place > count);
+    if (later >= 0) this.#pending.splice(later);
+  }
+
   /** Messages that no check asks for: those that only fence. */
   readonly noted: Message[] = [];
 

@@ -5,6 +5,7 @@ import { listens } from './process.js';
 import type { StageRun } from './shared.js';
 import { Stage } from './stage.js';
 import { Stalls } from './stalls.js';
+import { Surplus } from './surplus.js';
 import type { RunningTarget } from './target.js';
 import { TargetError, UsageError, Violation } from './verdict.js';
 import type { Watchdog } from './watchdog.js';
@@ -33,6 +34,7 @@ export async function preflight(target: RunningTarget, watchdog: Watchdog): Prom
     welcome: undefined,
     seed: 0,
     observed: new Map(),
+    surplus: new Surplus(),
     instances: new Instances(undefined),
     welcomed: () => {},
     hopeless: undefined,

@@ -1,5 +1,6 @@
 import type { Instances } from './instances.js';
 import type { Stalls } from './stalls.js';
+import type { Surplus } from './surplus.js';
 import type { RunningTarget } from './target.js';
 import { Violation } from './verdict.js';
 import type { Watchdog } from './watchdog.js';
@@ -20,6 +21,8 @@ export interface StageRun {
   welcomed(yes: boolean): void;
   /** What checks of the run observe once for all of them. */
   readonly observed: Map<string, Promise<unknown>>;
+  /** What the connections of the run have received unasked. */
+  readonly surplus: Surplus;
   /** The servers that checks ask for. */
   readonly instances: Instances;
   /** Why connecting is hopeless, once it has proved to be. */

@@ -410,6 +410,7 @@ export class Stage extends Assertions {
       isAside: (message) => this.#isAside(message),
       bug: (error) => this.bugs.push(error),
       sent: this.#sent,
+      surplus: this.#run.surplus,
     };
   }
 }

@@ -42,6 +42,8 @@ export interface Close {
 /** What a wire tells its owner, in the order in which it happened. */
 export interface WireHandlers {
   response(response: HandshakeResponse): void;
+  /** Bytes after the handshake have come, whatever they amount to. */
+  read?(): void;
   frame(frame: Frame): void;
   unit(unit: Unit): void;
   /** The first end of the connection: a Close frame, or TCP's end where none came. */
@@ -210,8 +212,10 @@ export class Wire {
   #data(chunk: Buffer): void {
     this.bytesRead += chunk.length;
     if (!this.#response) this.#handshake(chunk);
-    else if (this.#response.status === 101) this.#frames(chunk);
-    else if (this.#response.body.length < MAX_BODY) this.#body(chunk);
+    else if (this.#response.status === 101) {
+      this.#handlers.read?.();
+      if (!this.#socket.destroyed) this.#frames(chunk);
+    } else if (this.#response.body.length < MAX_BODY) this.#body(chunk);
     else this.destroy(`the body of the refusal is longer than ${MAX_BODY} bytes`);
   }
 

@@ -1,31 +1,6 @@
-import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { describe, expect, it } from 'vitest';
-import { check } from './check.js';
-import { closePayload, encodeFrame } from './frames.js';
-import { acceptValue } from './handshake.js';
-import { runConformance } from './run.js';
-
-const TOKEN = { algorithm: 'HS256', secret: 'a secret' } as const;
-
-// One check of each kind: what needs a welcome, what only opens, what only speaks frames.
-const checks = [
-  check('rooms-join-acked', async ({ connect }) => {
-    const ann = await connect('ann');
-    await ann.joins('lounge');
-  }),
-  check('authentication-token-missing', async ({ open }) => {
-    const peer = await open();
-    await peer.closes(4001, 'token_missing');
-  }),
-  check('transport-ping-payload-echoed', async ({ open, mint }) => {
-    const peer = await open({ token: mint('ann') });
-    await peer.echoesPing('x'.repeat(125));
-  }),
-  check('handshake-origin-foreign-refused', async ({ open, mint, equal }) => {
-    const { response } = await open({ token: mint('ann'), origin: 'https://evil.test' });
-    equal(response.status, 403, 'the HTTP status');
-  }),
-];
+import type { Socket } from 'node:net';
+import { closePayload, encodeFrame } from '#conformance/harness/frames.js';
+import { acceptValue } from '#conformance/harness/handshake.js';
 
 const server = (frame: Parameters<typeof encodeFrame>[0]) => encodeFrame({ mask: false, ...frame });
 const TEXT = server({ opcode: 1, payload: '{"type":"noise"}' });
@@ -67,13 +42,13 @@ const drip =
   };
 
 /** The exit code that it deserves, and how it serves a connection. */
-type Hostile = [exit: number, serve: (socket: Socket) => void];
+export type Hostile = [exit: number, serve: (socket: Socket) => void];
 
 const REFUSED = Buffer.from('HTTP/1.1 403 Forbidden\r\n\r\n');
 const many = (bytes: Buffer, times: number) => Buffer.concat(Array<Buffer>(times).fill(bytes));
 
-// Those that write without end get the machine to themselves.
-const loud: Record<string, Hostile> = {
+/** Those that write without end, by what they do: each gets the machine to itself. */
+export const loud: Readonly<Record<string, Hostile>> = {
   'answers garbage without end': [4, flood(Buffer.alloc(65_536, 'x'))],
   'sends headers without end': [
     4,
@@ -108,7 +83,8 @@ const once =
   (socket: Socket): void =>
     void socket.once('data', () => socket.write(text));
 
-const quiet: Record<string, Hostile> = {
+/** All others, by what they do. */
+export const quiet: Readonly<Record<string, Hostile>> = {
   'never answers': [4, () => {}],
   'ends the connection at once': [4, (socket) => socket.end()],
   'resets the connection at once': [4, (socket) => socket.resetAndDestroy()],
@@ -171,32 +147,3 @@ const quiet: Record<string, Hostile> = {
     after((socket) => void socket.write(encodeFrame({ opcode: 1, payload: '{}' }))),
   ],
 };
-
-async function survive(exit: number, serve: (socket: Socket) => void): Promise<void> {
-  const before = process.memoryUsage().rss;
-  const sockets = new Set<Socket>();
-  const listener = createServer({ allowHalfOpen: true }, (socket) => {
-    sockets.add(socket.on('error', () => {}));
-    serve(socket);
-  });
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-  const { port } = listener.address() as AddressInfo;
-  const url = `ws://127.0.0.1:${port}/ws`;
-  const end = await runConformance(
-    { url, token: TOKEN },
-    { checks, patienceMs: 1_000, doubts: false },
-  );
-  for (const socket of sockets) socket.destroy();
-  await new Promise((resolve) => listener.close(resolve));
-  expect([end.exit_code, end.summary]).toEqual([exit, expect.any(String)]);
-  expect(process.memoryUsage().rss, 'resident memory in bytes').toBeLessThan(before + 300e6);
-  if (exit === 1) expect(end.totals.fail).toBeGreaterThanOrEqual(2);
-}
-
-describe('a hostile target that', () => {
-  it.concurrent.each(Object.entries(quiet))('%s is survived', (_, [exit, serve]) =>
-    survive(exit, serve),
-  );
-
-  it.each(Object.entries(loud))('%s is survived', (_, [exit, serve]) => survive(exit, serve));
-});
