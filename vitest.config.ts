@@ -20,6 +20,10 @@ export default defineConfig({
     maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    reporters: process.env['CI'] ? ['default', './test/closing-line.ts'] : ['default'],
+    reporters: [
+      'default',
+      './test/missing.ts',
+      ...(process.env['CI'] ? ['./test/closing-line.ts'] : []),
+    ],
   },
 });
