@@ -27,6 +27,8 @@ export interface Waiting {
   outlivesClose?: boolean;
 }
 
+// Bytes of a masked frame without payload.
+const SHORTEST_FRAME = 6;
 // What is kept of a flood.
 const KEEP_OF_FLOOD = 500;
 const LINGER_MS = 250;
@@ -163,7 +165,7 @@ export class Connection {
   /** Writes any bytes. */
   write(bytes: Uint8Array): void {
     this.#note('sent', 'tcp', `${bytes.length} bytes: ${printBytes(bytes)}`);
-    this.#count(bytes.length);
+    this.#count(bytes.length, Math.ceil(bytes.length / SHORTEST_FRAME));
     this.#wire.write(bytes);
   }
 
@@ -402,9 +404,9 @@ export class Connection {
     this.#wire.send(frame);
   }
 
-  #count(bytes: number): void {
+  #count(bytes: number, frames = 1): void {
     this.host.sent.bytes += bytes;
-    this.host.sent.frames += 1;
+    this.host.sent.frames += frames;
   }
 
   #remember(text: string): void {
