@@ -40,7 +40,7 @@ export function chapterPage(markdown: string, rules: ReadonlyMap<string, ListedR
     if (open && sentenceAt(lines, i)) out[out.length - 1] = `> ${relinked(line)}`;
   }
   close();
-  return `---\neditLink: false\n---\n\n${out.join('\n')}`;
+  return `---\npageClass: chapter\neditLink: false\n---\n\n${out.join('\n')}`;
 }
 
 function sentenceAt(lines: readonly string[], i: number): boolean {

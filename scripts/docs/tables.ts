@@ -9,7 +9,7 @@ import { type Page, table, wide } from './pages.js';
 /** The registries of close codes and error codes. */
 export function registriesPage(): Page {
   const content = [
-    wide(),
+    wide('registries'),
     '# Registries',
     '',
     'As JSON: `schemas/json/closes.json` and `schemas/json/errors.json`. The rules that use them stand in the chapters',
