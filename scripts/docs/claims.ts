@@ -116,7 +116,7 @@ export const claims: readonly Claim[] = [
   {
     name: 'conversations',
     by: 'scripts/docs/blocks.test.ts',
-    does: 'reads every line: messages by their schemas, closes and statuses by their registries',
+    does: 'reads every line: messages by their schemas, closes and statuses by their registries; replays.test.ts holds them with the reference server',
     takes: within('spec/', 'text', /[→←]/),
   },
 ];

@@ -35,10 +35,12 @@ export function linesOf(text: string): WireLine[] {
     });
 }
 
-interface Message {
+export interface Message {
   type?: string;
   id?: string;
   ref?: string;
+  room?: string;
+  from?: string;
   data?: Record<string, unknown>;
 }
 
@@ -148,7 +150,7 @@ function requestOf({ ref }: Message, lines: readonly WireLine[]): string | undef
 const OMISSION = /(?<=[,{])…|…(?=\})/;
 
 /** The message in a line; without what `…` leaves out. */
-function read(text: string): Message | undefined {
+export function read(text: string): Message | undefined {
   const whole = text
     .replace(/,…(?=[,}])/g, '')
     .replace(/\{…,?(?=["}])/g, '{')
