@@ -19,7 +19,7 @@ describe('brokenRules', () => {
   it('says which check received the frame that broke a rule', () => {
     expect(
       brokenRules(report, book)
-        .map(({ seen_in }) => seen_in)
+        .map(({ seen_in }) => seen_in?.check)
         .filter(Boolean),
     ).toEqual(['rooms-leave-on-disconnect']);
   });

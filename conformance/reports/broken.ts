@@ -24,7 +24,7 @@ export interface Broken extends Pick<CheckResult, 'check' | 'rule' | 'level' | '
   grade: Extract<Outcome, 'fail' | 'warning' | 'known'>;
   failure: Failure;
   /** Another check, whose frames broke the rule first. */
-  seen_in: string | undefined;
+  seen_in: { check: string; actual: string } | undefined;
   /** Other broken checks that this one explains. */
   follows: Broken[];
 }
@@ -88,7 +88,8 @@ function broken(result: CheckResult, { findings }: Report): Broken[] {
   const { check, rule, level, text, failure, known } = result;
   const grade = outcomeOf(result);
   if (!failure || (grade !== 'fail' && grade !== 'warning' && grade !== 'known')) return [];
-  const seen_in = findings.find((each) => each.rule === rule && each.check !== check)?.check;
+  const found = findings.find((each) => each.rule === rule && each.check !== check);
+  const seen_in = found && { check: found.check, actual: found.failure.actual };
   const base: Broken = {
     check,
     rule,

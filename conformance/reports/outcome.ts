@@ -1,4 +1,5 @@
 import type { CheckEnd, Totals, Verdict } from '#conformance/harness/events.js';
+import type { Report } from './report.js';
 import { count } from './text.js';
 
 /** A verdict, with the failures that were known before told apart. */
@@ -38,4 +39,30 @@ export function counted(outcome: Outcome, number: number): string {
 export function worst(found: readonly Outcome[]): Outcome {
   const order = Object.keys(outcomes) as Outcome[];
   return order.find((each) => found.includes(each)) ?? 'not_exercised';
+}
+
+/** What a rule came to, in a word. */
+export const RULE_WORDS: Readonly<Record<Outcome, string>> = {
+  ...outcomes,
+  fail: 'broken',
+  known: 'known to be broken',
+  warning: 'with a warning',
+  pass: 'kept',
+};
+
+/** How many rules came to what, from worst to best: a rule is as good as the worst of its checks. */
+export function tallyRules({
+  checks,
+  not_exercised,
+}: Pick<Report, 'checks' | 'not_exercised'>): Map<Outcome, number> {
+  const found = new Map<string, Outcome[]>();
+  for (const each of checks)
+    found.set(each.rule, [...(found.get(each.rule) ?? []), outcomeOf(each)]);
+  for (const { rule } of not_exercised) if (!found.has(rule)) found.set(rule, ['not_exercised']);
+  const sum = new Map<Outcome, number>();
+  for (const outcome of Object.keys(outcomes) as Outcome[]) {
+    const number = [...found.values()].filter((each) => worst(each) === outcome).length;
+    if (number > 0) sum.set(outcome, number);
+  }
+  return sum;
 }

@@ -17,7 +17,7 @@ export function failureArticle(broken: Broken, index: number, book: RuleBook): H
 <summary><h3>${chip(grade)} <code>${check}</code></h3><span class="gist">${shorten(failure.actual, 160)}</span></summary>
 <div class="body">
 ${text !== '' && html`<blockquote>${prose(text)} <span class="level">${level}</span></blockquote>`}
-<p class="where"><a href="${book.link(rule)}">Read the rule in the spec</a>${seen_in !== undefined && html`. A frame broke it first that <code>${seen_in}</code> received.`}</p>
+<p class="where"><a href="${book.link(rule)}">Read the rule in the spec</a>${seen_in !== undefined && html`. A frame broke it first that <code>${seen_in.check}</code> received${seen_in.actual === failure.actual ? '.' : html`: ${seen_in.actual}`}`}</p>
 <dl class="outcome">
 ${known && html`<dt>Known</dt><dd>${known.reason}${known.expires !== undefined && html` (until ${known.expires})`}</dd>`}
 <dt>Expected</dt>${failure.expected.map((each, place) => html`<dd>${place > 0 && html`<span class="or">or</span> `}${prose(shorten(each, LONGEST))}</dd>`)}

@@ -1,8 +1,8 @@
-import { brokenRules, telling, undecided } from '../broken.js';
-import { counted, type Outcome } from '../outcome.js';
+import { type Broken, brokenRules, telling, undecided } from '../broken.js';
+import { counted, type Outcome, RULE_WORDS, tallyRules } from '../outcome.js';
 import type { CheckResult, Report } from '../report.js';
 import { count, duration, pad, shorten, visible, visibleLines, wrap } from '../text.js';
-import { failure, failureInBrief } from './failure.js';
+import { failure, failuresInBrief } from './failure.js';
 import type { Style } from './style.js';
 
 const SLOWEST = 10;
@@ -47,20 +47,43 @@ function broken(report: Report, style: Style): string[] {
   const all = brokenRules(report, style.book);
   const first = telling(all, IN_FULL);
   const rest = all.filter((each) => !first.includes(each));
-  const note = `${count(rest.length, 'more root cause')}, in brief; the HTML and JSON reports have them in full, as has --only <id>`;
+  const note = `${rest.length} more in brief; the HTML and JSON reports have them in full, as has --only <id>`;
   return [
     ...first.flatMap((each) => failure(each, style)),
     ...(rest.length === 0 ? [] : wrap(note, style.width).map((line) => style.colors.bold(line))),
-    ...rest.flatMap((each) => failureInBrief(each, style)),
+    ...alike(rest).flatMap((each) => failuresInBrief(each, style)),
     ...(rest.length === 0 ? [] : ['']),
   ];
 }
 
-function apart({ totals, duration_ms }: Report, { colors, width }: Style): string[] {
-  const apart: Outcome[] = ['warning', 'inconclusive', 'vacuous', 'known', 'excluded'];
-  const said = apart.filter((each) => totals[each] > 0).map((each) => counted(each, totals[each]));
-  const line = [...said, `in ${duration(duration_ms)}`].join(', ');
-  return wrap(line, width).map((each) => colors.dim(each));
+// Checks of one rule that say the same are said once.
+function alike(rest: readonly Broken[]): Broken[][] {
+  const groups = new Map<string, Broken[]>();
+  for (const each of rest) {
+    const { rule, grade, failure } = each;
+    const key = JSON.stringify([rule, grade, failure.actual, failure.expected]);
+    groups.set(key, [...(groups.get(key) ?? []), each]);
+  }
+  return [...groups.values()];
+}
+
+const APART: readonly Outcome[] = ['warning', 'inconclusive', 'vacuous', 'known', 'excluded'];
+
+// A rule is kept when all of its checks pass: rules are counted apart from the checks of the last line.
+function apart(report: Report, { colors, width }: Style): string[] {
+  const { totals, duration_ms } = report;
+  const rules = tallyRules(report);
+  const all = [...rules.values()].reduce((sum, each) => sum + each, 0);
+  const said = [...rules].map(([outcome, number]) => `${number} ${RULE_WORDS[outcome]}`);
+  const checks = APART.filter((each) => totals[each] > 0).map((each) =>
+    counted(each, totals[each]),
+  );
+  return [
+    `of ${count(all, 'rule')}: ${said.join(', ')}; in ${duration(duration_ms)}`,
+    ...(checks.length === 0 ? [] : [`among the checks: ${checks.join(', ')}`]),
+  ]
+    .flatMap((line) => wrap(line, width))
+    .map((line) => colors.dim(line));
 }
 
 interface Reason {

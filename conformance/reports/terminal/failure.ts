@@ -26,7 +26,11 @@ export function failure(broken: Broken, style: Style): string[] {
     ...(found.hint === undefined ? [] : field('hint', found.hint, style)),
     ...(broken.seen_in === undefined
       ? []
-      : field('seen', `first in a frame that ${broken.seen_in} received`, style)),
+      : field(
+          'seen',
+          `first in a frame that ${broken.seen_in.check} received${saw(broken)}`,
+          style,
+        )),
     ...follows(broken, style),
     ...section(timeline(found.timeline, style, '  ')),
     ...script(broken, style),
@@ -40,18 +44,23 @@ function again(command: string | undefined, { colors }: Style): string[] {
   return command === undefined ? [] : ['', `  ${colors.dim('again')} ${visible(command)}`];
 }
 
-/** One broken rule in a line or two, for the many that come after the first. */
-export function failureInBrief(
-  { grade, check, failure: { actual } }: Broken,
-  style: Style,
-): string[] {
+/** Checks of one rule that broke it alike, in a few lines, for the many that come after the first. */
+export function failuresInBrief(all: readonly Broken[], style: Style): string[] {
+  const [{ grade, check, rule, failure }] = all as [Broken];
+  const others = all.slice(1).map((each) => each.check.slice(rule.length));
   const paint = { fail: style.colors.red, warning: style.colors.yellow, known: style.colors.dim }[
     grade
   ];
-  const said = clip(visible(actual), 2 * style.width);
+  const names = [check, ...others.map((each) => each || rule)].map(visible).join(', ');
+  const [name = '', ...more] = wrap(names, style.width - 6);
+  const { expected, actual } = failure;
+  const said = `${clip(visible(actual), 2 * style.width)}`;
+  const wanted = `expected: ${clip(visible(expected.join('; or ')), 2 * style.width)}`;
   return [
-    `${paint(TITLES[grade])} ${style.colors.bold(visible(check))}`,
+    `${paint(TITLES[grade])} ${style.colors.bold(name)}`,
+    ...more.map((line) => `  ${style.colors.bold(line)}`),
     ...wrap(said, style.width - 2).map((line) => `  ${line}`),
+    ...wrap(wanted, style.width - 2).map((line) => `  ${style.colors.dim(line)}`),
   ];
 }
 
@@ -65,6 +74,11 @@ function field(
   return lines.map(
     (line, index) => `  ${colors.dim(pad(index === 0 ? label : '', LABEL - 2))}  ${paint(line)}`,
   );
+}
+
+// What was wrong with the frame, unless that is what happened to the rule's own check, too.
+function saw({ seen_in, failure }: Broken): string {
+  return seen_in === undefined || seen_in.actual === failure.actual ? '' : `: ${seen_in.actual}`;
 }
 
 function follows({ follows: found }: Broken, style: Style): string[] {

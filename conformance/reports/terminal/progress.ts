@@ -1,6 +1,6 @@
 import type { CheckEnd } from '#conformance/harness/events.js';
 import { counted, type Outcome, outcomeOf, outcomes } from '../outcome.js';
-import { duration, pad } from '../text.js';
+import { clip, columns, duration, pad, wrap } from '../text.js';
 import type { Screen, Style } from './style.js';
 
 interface Chapter {
@@ -19,6 +19,9 @@ interface Counted {
 }
 
 const REDRAW_MS = 80;
+// Columns of the mark and the chapter's name, and of the time.
+const MARGIN = 19;
+const TIME = 11;
 
 /** One line per chapter while a run goes on: redrawn on a terminal, written once when complete elsewhere. */
 export class Progress {
@@ -113,20 +116,31 @@ export class Progress {
   #line(chapter: Chapter): string {
     const { colors, width } = this.#style;
     const { name, total, done, started, running } = chapter;
-    const complete = done === total;
-    const parts = said(chapter);
-    const what = complete
-      ? parts
-      : [`${done} of ${total}`, parts, ...running].filter(Boolean).join(', ');
+    const room = width - MARGIN - TIME;
     const time = started === undefined ? '' : duration(this.#now() - started);
-    return `  ${this.#mark(chapter)} ${pad(name, 15)}${pad(what, width - 31)} ${colors.dim(time.padStart(10))}`;
+    const [what = '', ...more] =
+      done === total
+        ? wrap(said(chapter), room)
+        : [
+            atWork(
+              chapter,
+              [...running].map((check) => check.slice(name.length + 1)),
+              room,
+            ),
+          ];
+    const first = `  ${this.#mark(chapter)} ${pad(name, MARGIN - 4)}${pad(what, room)}`;
+    return [
+      time === '' ? first.trimEnd() : `${first}${colors.dim(time.padStart(TIME))}`,
+      ...more.map((line) => ' '.repeat(MARGIN) + line),
+    ].join('\n');
   }
 
   // What every frame is asked is decided when all have been seen, and that may be long after the chapter.
   #later(chapter: Chapter, more: ReadonlyMap<Outcome, number>): string {
-    const { width } = this.#style;
     const what = `and ${said({ counts: more })}, in frames of other checks`;
-    return `  ${this.#mark({ ...chapter, counts: more })} ${pad(chapter.name, 15)}${pad(what, width - 20)}`.trimEnd();
+    const lines = wrap(what, this.#style.width - MARGIN);
+    const mark = this.#mark({ ...chapter, counts: more });
+    return `  ${mark} ${pad(chapter.name, MARGIN - 4)}${lines.join(`\n${' '.repeat(MARGIN)}`)}`;
   }
 
   #mark({ counts, done, total }: Pick<Chapter, 'done' | 'total'> & Counted): string {
@@ -170,6 +184,18 @@ function said({ counts }: Counted): string {
     .filter((each) => counts.has(each))
     .map((each) => counted(each, counts.get(each) ?? 0))
     .join(', ');
+}
+
+// How far a chapter is, what went wrong, and as many of the checks that run as there is room for.
+function atWork({ done, total, counts }: Chapter, running: string[], room: number): string {
+  const wrong = new Map([...counts].filter(([outcome]) => outcome !== 'pass'));
+  const text = [`${done} of ${total}`, said({ counts: wrong })].filter(Boolean).join(', ');
+  for (let shown = running.length; shown > 0; shown -= 1) {
+    const rest = running.length - shown;
+    const names = [...running.slice(0, shown), ...(rest > 0 ? [`${rest} more`] : [])].join(', ');
+    if (columns(text) + 2 + columns(names) <= room) return `${text}: ${names}`;
+  }
+  return clip(text, room);
 }
 
 // A rule's id begins with its chapter, which is one word.

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { CheckEnd, RunEvent, RunStart } from '#conformance/harness/events.js';
 import { book, events, hostileEvents, opening } from '../fixtures/example.js';
+import { redacting } from '../redact.js';
 import { columns } from '../text.js';
 import { terminal } from './reporter.js';
 import type { Screen } from './style.js';
@@ -30,8 +31,8 @@ describe('the terminal report', () => {
   it('shows the failures before the totals, and ends with the plain line', async () => {
     const lines = (await shown(events)).trimEnd().split('\n');
     expect(lines.at(-1)).toBe('8 passed, 7 failed, 3 skipped');
-    expect(lines.at(-2)).toMatch(
-      /^1 warning, 1 inconclusive, 1 vacuous, 1 known failure, 1 excluded, in /,
+    expect(lines.slice(-5, -1).join(' ')).toMatch(
+      /of \d+ rules: \d+ broken, .*\d+ kept, .*; in \S+ m?s among the checks: 1 warning, 1 inconclusive, 1 vacuous, 1 known failure, 1 excluded$/,
     );
     const at = (start: string) => lines.findIndex((line) => line.startsWith(start));
     expect(at('FAIL handshake-refusal-after-upgrade')).toBeGreaterThan(0);
@@ -88,6 +89,45 @@ describe('the terminal report', () => {
 
   it('shows nothing of a run that never began', async () => {
     expect(await shown(events.slice(-1))).toBe('');
+  });
+
+  it('names of the checks that run as many as there is room for, each whole', async () => {
+    vi.useFakeTimers();
+    const [start] = events as [RunStart];
+    const checks = ['one', 'two', 'three', 'four', 'five', 'six'].map(
+      (name) => `chat-${name}-told`,
+    );
+    const began = checks.map((check) => ({ event: 'check_start', check, rule: check }) as const);
+    const text = await shown([{ ...start, checks }, ...began], { live: true });
+    expect(text).toMatch(/ chat {11}0 of 6: one-told, two-told, three-told, 3 more +\d+ ms\n/);
+  });
+
+  it('keeps the sentence of a rule that speaks of a header', async () => {
+    const sentence = 'A server MUST accept a token in an `Authorization: Bearer` header.';
+    const told: string[] = [];
+    const report = redacting(
+      (event) => void (event.event === 'check_end' && told.push(event.text)),
+    );
+    const [found] = events.filter((event) => event.event === 'check_end');
+    await report({ ...(found as CheckEnd), text: sentence });
+    expect(told).toEqual([sentence]);
+  });
+
+  it('says once what several checks of a rule say', async () => {
+    const [start, end] = [events[0], events.at(-1)] as [RunStart, RunEvent];
+    const failed = events.find((event) => event.event === 'check_end' && event.verdict === 'fail');
+    // Twelve are shown in full.
+    const rules = [...Array.from({ length: 12 }, (_, index) => `rooms-${index}`), 'zeal-x'];
+    const ends = rules.flatMap((rule) =>
+      (rule === 'zeal-x' ? ['', '/a', '/b'] : ['']).map((variant) => {
+        const { root_cause: _, ...failure } = { ...(failed as CheckEnd).failure, root_cause: '' };
+        return { ...(failed as CheckEnd), rule, check: rule + variant, failure } as CheckEnd;
+      }),
+    );
+    const checks = ends.map(({ check }) => check);
+    const text = await shown([{ ...start, checks }, ...ends, end]);
+    expect(text).toMatch(/^FAIL (rooms-11|zeal-x)/m);
+    expect(text.match(/^FAIL .*zeal-x.*$/gm)?.join()).toMatch(/\/a, \/b$/);
   });
 
   it('names chapters of which nothing could be asked', async () => {
