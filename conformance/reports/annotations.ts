@@ -1,6 +1,6 @@
 import { type Broken, brokenRules, type RuleBook } from './broken.js';
 import type { Report } from './report.js';
-import { count, shorten, visible } from './text.js';
+import { shorten, visible } from './text.js';
 
 // GitHub shows ten of a kind and step.
 const MOST = 10;
@@ -15,7 +15,7 @@ export function annotations(report: Report, book: RuleBook): string {
     command(COMMANDS[each.grade], `${each.check} (${each.level})`, said(each)),
   );
   const more = broken.length - first.length;
-  if (more > 0) lines.push(command('notice', 'parlor', `${count(more, 'more root cause')}`));
+  if (more > 0) lines.push(command('notice', 'parlor', `${more} more, in the reports`));
   const red = report.exit_code !== 0 && !broken.some(({ grade }) => grade === 'fail');
   if (red) lines.unshift(command('error', 'parlor', report.summary));
   return lines.map((line) => `${line}\n`).join('');

@@ -1,6 +1,6 @@
-import { type Broken, brokenRules, type RuleBook, undecided } from './broken.js';
+import { type Broken, brokenRules, type RuleBook, telling, undecided } from './broken.js';
 import { frameLines } from './explain.js';
-import { type Outcome, outcomes } from './outcome.js';
+import { type Outcome, outcomes, rulesTold } from './outcome.js';
 import type { Report } from './report.js';
 import { scriptLines } from './script.js';
 import { count, duration, shorten, visible } from './text.js';
@@ -22,20 +22,17 @@ const MARKS: Readonly<Record<Outcome, string>> = {
 /** A summary for a CI's job page, in GitHub's Markdown. */
 export function markdown(report: Report, book: RuleBook): string {
   const broken = brokenRules(report, book);
-  const shown = broken.slice(0, MOST_FAILURES);
+  const shown = telling(broken, MOST_FAILURES);
   return `${[
     `## ${report.exit_code === 0 ? '✅' : '❌'} ${plain(report.summary)}`,
     '',
-    `Parlor v1 conformance of ${code(target(report))}, ${count(report.totals.pass + report.totals.fail, 'decided check')} in ${duration(report.duration_ms)}, parlor ${report.parlor_version}, seed ${report.seed}`,
+    `Parlor v1 conformance of ${code(target(report))}, ${duration(report.duration_ms)}, ${rulesTold(report)}; parlor ${report.parlor_version}, seed ${report.seed}`,
     '',
     ...totals(report),
     '',
     ...shown.flatMap((each) => failure(each, book)),
     ...(broken.length > shown.length
-      ? [
-          `${count(broken.length - shown.length, 'more root cause')} in the JSON and HTML reports.`,
-          '',
-        ]
+      ? [`${broken.length - shown.length} more in the JSON and HTML reports.`, '']
       : []),
     ...openQuestions(report),
     ...exercised(report),
@@ -46,6 +43,8 @@ function totals({ totals: found }: Report): string[] {
   const shown = (Object.keys(outcomes) as Outcome[]).filter((each) => found[each] > 0);
   if (shown.length === 0) return ['No check ran.'];
   return [
+    'Checks, of which a rule may have several:',
+    '',
     `| ${shown.map((each) => `${MARKS[each]} ${outcomes[each]}`).join(' | ')} |`,
     `|${shown.map(() => '---:').join('|')}|`,
     `| ${shown.map((each) => found[each]).join(' | ')} |`,

@@ -41,8 +41,8 @@ export function worst(found: readonly Outcome[]): Outcome {
   return order.find((each) => found.includes(each)) ?? 'not_exercised';
 }
 
-/** What a rule came to, in a word. */
-export const RULE_WORDS: Readonly<Record<Outcome, string>> = {
+// What a rule came to, in a word.
+const RULE_WORDS: Readonly<Record<Outcome, string>> = {
   ...outcomes,
   fail: 'broken',
   known: 'known to be broken',
@@ -50,19 +50,19 @@ export const RULE_WORDS: Readonly<Record<Outcome, string>> = {
   pass: 'kept',
 };
 
-/** How many rules came to what, from worst to best: a rule is as good as the worst of its checks. */
-export function tallyRules({
+/** What the rules came to: `40 rules: 3 broken, 37 kept`. A rule is as good as the worst of its checks. */
+export function rulesTold({
   checks,
   not_exercised,
-}: Pick<Report, 'checks' | 'not_exercised'>): Map<Outcome, number> {
+}: Pick<Report, 'checks' | 'not_exercised'>): string {
   const found = new Map<string, Outcome[]>();
   for (const each of checks)
     found.set(each.rule, [...(found.get(each.rule) ?? []), outcomeOf(each)]);
   for (const { rule } of not_exercised) if (!found.has(rule)) found.set(rule, ['not_exercised']);
-  const sum = new Map<Outcome, number>();
-  for (const outcome of Object.keys(outcomes) as Outcome[]) {
-    const number = [...found.values()].filter((each) => worst(each) === outcome).length;
-    if (number > 0) sum.set(outcome, number);
-  }
-  return sum;
+  const rules = [...found.values()].map(worst);
+  const said = (Object.keys(outcomes) as Outcome[]).flatMap((outcome) => {
+    const number = rules.filter((each) => each === outcome).length;
+    return number > 0 ? [`${number} ${RULE_WORDS[outcome]}`] : [];
+  });
+  return `${count(rules.length, 'rule')}: ${said.join(', ')}`;
 }

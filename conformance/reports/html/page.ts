@@ -1,5 +1,5 @@
 import { brokenRules, type RuleBook } from '../broken.js';
-import { counted, type Outcome, outcomes } from '../outcome.js';
+import { counted, type Outcome, outcomes, rulesTold } from '../outcome.js';
 import type { Report } from '../report.js';
 import { count, duration } from '../text.js';
 import { failureArticle } from './failure.js';
@@ -63,15 +63,17 @@ function bar({ totals }: Report): Html {
     (each) => totals[each as Outcome] > 0,
   ) as Outcome[];
   return html`<div class="bar" aria-hidden="true">${order.map((each) => html`<span class="${each}" style="flex-grow:${totals[each]}"></span>`)}</div>
-<ul class="totals">${order.map((each) => html`<li class="${each}"><strong>${totals[each]}</strong> ${counted(each, totals[each]).replace(/^\d+ /, '')}</li>`)}</ul>`;
+<ul class="totals">${order.map((each) => html`<li class="${each}"><strong>${totals[each]}</strong> ${counted(each, totals[each]).replace(/^\d+ /, '')}</li>`)}<li>of the checks</li></ul>`;
 }
 
-function facts({ target, started_at, duration_ms, seed }: Report): Html {
+function facts(report: Report): Html {
+  const { target, started_at, duration_ms, seed } = report;
   const rows: [string, string | undefined][] = [
     ['Target', target.urls.join(' ')],
     ['Started with', target.command],
     ['Server', target.server && `${target.server.name} ${target.server.version}`],
     ['Announces', target.features.length > 0 ? target.features.join(', ') : undefined],
+    ['Rules', rulesTold(report).replace(/ rules?/, '')],
     [
       'Run',
       `${started_at.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}, ${duration(duration_ms)}, seed ${seed}`,
@@ -89,7 +91,7 @@ function brokenSections(report: Report, book: RuleBook): Html {
     const lead =
       grade === 'fail' &&
       found.length > 1 &&
-      html`<p class="lead">${count(found.length, 'root cause')}, what explains most first.</p>`;
+      html`<p class="lead">${count(found.length, 'check')} that no other explains, what explains most first.</p>`;
     return html`<section aria-labelledby="${grade}"><h2 id="${grade}">${titles[grade]}</h2>${lead}${found.map((each, index) => failureArticle(each, index, book))}</section>`;
   })}`;
 }

@@ -122,6 +122,9 @@ footer { color: var(--soft); font-size: .85rem; padding-top: 2rem; padding-botto
   .page { padding: 0 .9rem; }
   .facts div, .outcome { grid-template-columns: 1fr; gap: 0; } .facts div { margin-bottom: .35rem; }
   .outcome dt, .outcome dd { grid-column: 1; } .outcome dt { margin-top: .6rem; font-size: .85rem; }
+  .frames table, .frames tbody, .frames td { display: block; } .frames thead { display: none; }
+  .frames tr { display: flex; flex-wrap: wrap; border-bottom: 1px solid var(--line); padding: .3rem 0; }
+  .frames td { border: 0; padding: 0 .6rem; } .frames td:last-child { flex-basis: 100%; }
   .row .chip { min-width: 0; } .took { margin-left: 0; } .command { flex-direction: column; }
   .body, .failure > details > summary, .rules > li { padding-left: .8rem; padding-right: .8rem; }
 }

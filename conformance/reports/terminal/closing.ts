@@ -1,5 +1,5 @@
 import { type Broken, brokenRules, telling, undecided } from '../broken.js';
-import { counted, type Outcome, RULE_WORDS, tallyRules } from '../outcome.js';
+import { counted, type Outcome, rulesTold } from '../outcome.js';
 import type { CheckResult, Report } from '../report.js';
 import { count, duration, pad, shorten, visible, visibleLines, wrap } from '../text.js';
 import { failure, failuresInBrief } from './failure.js';
@@ -72,14 +72,11 @@ const APART: readonly Outcome[] = ['warning', 'inconclusive', 'vacuous', 'known'
 // A rule is kept when all of its checks pass: rules are counted apart from the checks of the last line.
 function apart(report: Report, { colors, width }: Style): string[] {
   const { totals, duration_ms } = report;
-  const rules = tallyRules(report);
-  const all = [...rules.values()].reduce((sum, each) => sum + each, 0);
-  const said = [...rules].map(([outcome, number]) => `${number} ${RULE_WORDS[outcome]}`);
   const checks = APART.filter((each) => totals[each] > 0).map((each) =>
     counted(each, totals[each]),
   );
   return [
-    `of ${count(all, 'rule')}: ${said.join(', ')}; in ${duration(duration_ms)}`,
+    `in ${duration(duration_ms)}, of ${rulesTold(report)}`,
     ...(checks.length === 0 ? [] : [`among the checks: ${checks.join(', ')}`]),
   ]
     .flatMap((line) => wrap(line, width))
