@@ -64,7 +64,7 @@ export class Conversation {
     this.trace = { namespace, announced, entries: [] };
     this.#start = network.now();
     // Conversations are numbered in their names, so that every second one begins with the other order.
-    this.#reversed = namespace.charCodeAt(namespace.length - 1) % 2 === 1;
+    this.#reversed = Number.parseInt(namespace.slice(-1), 36) % 2 === 1;
     this.rooms = Array.from(
       { length: Math.min(script.rooms, announced.limits.max_rooms) },
       (_, index) => `${place(index)}.${namespace}`,

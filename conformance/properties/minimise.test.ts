@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { campaign, type Scene } from './campaign.js';
+import { campaign, type Finding, type Scene } from './campaign.js';
 import { drawScripts, scripts } from './generate.js';
 import { announced, styles } from './model/announced.js';
 import { randomFrom, Simulation } from './model/network.js';
 import { Server } from './model/server.js';
-import { reproduce } from './reproduce.js';
+import { type Reproduced, reproduce, type Specimen } from './reproduce.js';
 import { readScript } from './script.js';
+import { operationsOf, tellFinding } from './telling.js';
 
 /** A scene in which each conversation has a server of its own, with one fault that shows with some probability. */
 function scene(fault: string, probability: number): Scene {
@@ -29,37 +30,78 @@ function scene(fault: string, probability: number): Scene {
 }
 
 const MOST_OPERATIONS = 8;
+/** Conversations for a fault that shows each time, at least where one thing is done after the other. */
+const MOST_EXECUTIONS = 60;
 
-/** Faults and how often they show. */
-const cases: [fault: string, probability: number][] = [
-  ['chat without membership', 1],
-  ['forged sender', 1],
-  ['join not announced', 1],
+const deterministic = [
+  'chat without membership',
+  'forged sender',
+  'join not announced',
+  'dedup forgets',
+  'leave for every connection',
+  'ghost after disconnect',
+  'typing lost',
+  'replay incomplete',
+  'rate not enforced',
+  'ack lost',
+  'seq skips',
+];
+const racing: [fault: string, probability: number][] = [
   ['double delivery', 1],
-  ['dedup forgets', 1],
-  ['leave for every connection', 1],
+  ['deliveries swap', 1],
   ['delivery lost', 0.3],
   ['snapshot before registration', 0.3],
 ];
 
+async function find(fault: string, probability: number): Promise<Specimen & { finding: Finding }> {
+  const where = scene(fault, probability);
+  const drawn = drawScripts(scripts(announced.features), 5);
+  const { findings } = await campaign(where, drawn, { count: 200, timeMs: 60_000, jobs: 4 });
+  const [finding] = findings;
+  const [cause] = finding?.judgement.causes ?? [];
+  if (!finding || !cause) throw new Error(`${fault} was not found`);
+  const { script, trace } = finding;
+  const proof = operationsOf(trace, cause);
+  return { finding, script, rule: cause.rule, proof, scene: where, quick: where };
+}
+
+function expectSmall({ outcome, rate, script }: Reproduced): void {
+  expect(outcome).toBeDefined();
+  expect(rate.hits).toBeGreaterThan(0);
+  const { length } = readScript(script).ops;
+  expect(length, JSON.stringify(script)).toBeLessThanOrEqual(MOST_OPERATIONS);
+}
+
+const GAVE_UP = 'The search for a smaller conversation ended with its budget.';
+
 describe('minimising', () => {
-  it.each(cases)('%s, in %d of the cases', async (fault, probability) => {
-    const where = scene(fault, probability);
-    const drawn = drawScripts(scripts(announced.features), 5);
-    const { findings } = await campaign(where, drawn, { count: 200, timeMs: 60_000, jobs: 4 });
-    const [finding] = findings;
-    const [cause] = finding?.judgement.causes ?? [];
-    if (!finding || !cause) throw new Error(`${fault} was not found`);
-    const proof = cause.entries.flatMap((n) => {
-      const entry = finding.trace.entries[n];
-      return entry?.kind === 'send' && entry.operation !== undefined ? [entry.operation] : [];
-    });
-    const small = await reproduce(finding.script, cause.rule, proof, where, where);
-    expect(small.tried).toBeLessThanOrEqual(60);
-    expect(small.outcome).toBeDefined();
-    expect(small.rate.hits).toBeGreaterThan(0);
-    expect(readScript(small.script).ops.length, JSON.stringify(small.script)).toBeLessThanOrEqual(
-      MOST_OPERATIONS,
-    );
+  it.each(deterministic)('%s: within its budget, and honest about it', async (fault) => {
+    const specimen = await find(fault, 1);
+    const small = await reproduce(specimen);
+    expectSmall(small);
+    expect(small.executions).toBeLessThanOrEqual(MOST_EXECUTIONS);
+    const { hint = '' } = tellFinding(specimen.finding, specimen.rule, small, undefined);
+    expect(hint.includes(GAVE_UP)).toBe(small.exhausted);
+  });
+
+  it.each(racing)('%s, in %d of the cases and a matter of timing', async (fault, probability) => {
+    expectSmall(await reproduce(await find(fault, probability)));
+  });
+
+  it('begins nothing more when its time is up, and says so', async () => {
+    const specimen = await find('forged sender', 1);
+    let looks = 0;
+    const now = () => {
+      looks += 1;
+      return looks > 3 ? 5_000 : 0;
+    };
+    const patient = await reproduce(specimen);
+    const hurried = await reproduce({ ...specimen, now });
+    expect(patient.exhausted).toBe(false);
+    expect(hurried.exhausted).toBe(true);
+    expect(hurried.executions).toBeLessThan(patient.executions);
+    expect(hurried.outcome).toBeDefined();
+    const { hint } = tellFinding(specimen.finding, specimen.rule, hurried, undefined);
+    expect(hint).toContain(GAVE_UP);
   });
 });

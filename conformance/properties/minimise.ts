@@ -1,22 +1,17 @@
 import type { Operation, Script } from './script.js';
 
-/** Tries scripts side by side; gives the index of the first one that fails in the same way, or -1. */
-export type Try = (candidates: readonly Script[]) => Promise<number>;
-
-/** How much may be spent. */
-export interface Allowance {
-  /** Scripts that may be tried. */
-  candidates: number;
-  /** Milliseconds after which nothing more is tried. */
-  timeMs: number;
-}
+/**
+ * Tries scripts side by side; gives the index of the first one that fails in the same way, -1 when none does, and
+ * undefined when no more may be tried.
+ */
+export type Try = (candidates: readonly Script[]) => Promise<number | undefined>;
 
 /** What minimising came to. */
 export interface Minimised {
   script: Script;
   /** Scripts that were tried. */
   tried: number;
-  /** Whether it ended because the allowance did: a smaller script may exist. */
+  /** Whether it ended because no more might be tried: a smaller script may exist. */
   exhausted: boolean;
 }
 
@@ -30,10 +25,14 @@ export async function minimise(
   script: Script,
   proof: readonly number[],
   attempt: Try,
-  allowance: Allowance,
 ): Promise<Minimised> {
-  const search = new Search(script, attempt, allowance);
-  if (proof.length > 0) await search.step([only(script, proof), upTo(script, proof)]);
+  const search = new Search(script, attempt);
+  if (proof.length > 0)
+    await search.step([
+      raced(only(script, proof)),
+      only(script, proof).script,
+      upTo(script, proof),
+    ]);
   for (let before = -1; before !== size(search.script) && !search.exhausted; ) {
     before = size(search.script);
     await clients(search);
@@ -50,31 +49,27 @@ class Search {
   tried = 0;
   exhausted = false;
   readonly #attempt: Try;
-  readonly #allowance: Allowance;
-  readonly #start = performance.now();
   readonly #known = new Set<string>();
 
-  constructor(script: Script, attempt: Try, allowance: Allowance) {
+  constructor(script: Script, attempt: Try) {
     this.script = script;
     this.#attempt = attempt;
-    this.#allowance = allowance;
     this.#known.add(JSON.stringify(script));
   }
 
   /** Tries candidates, a few at once, and takes the first that fails; its index among them, or -1. */
   async step(candidates: readonly Script[]): Promise<number> {
-    for (let at = 0; at < candidates.length; at += SIDE_BY_SIDE) {
+    for (let at = 0; at < candidates.length && !this.exhausted; at += SIDE_BY_SIDE) {
       const batch = candidates.slice(at, at + SIDE_BY_SIDE);
       const fresh = batch.filter((each) => !this.#known.has(JSON.stringify(each)));
       if (fresh.length === 0) continue;
-      const late = performance.now() - this.#start > this.#allowance.timeMs;
-      if (late || this.tried + fresh.length > this.#allowance.candidates) {
+      const index = await this.#attempt(fresh);
+      if (index === undefined) {
         this.exhausted = true;
         return -1;
       }
       for (const each of fresh) this.#known.add(JSON.stringify(each));
       this.tried += fresh.length;
-      const index = await this.#attempt(fresh);
       const found = fresh[index];
       if (!found) continue;
       this.script = found;
@@ -88,14 +83,23 @@ function size({ clients: all, ops, rooms }: Script): number {
   return all.length + ops.length + rooms;
 }
 
-/** The operations of a proof, and what brought their clients where they are. */
-function only(script: Script, proof: readonly number[]): Script {
+/** The operations of a proof, and what brought their clients where they are; `proven` are those of the proof. */
+function only(
+  script: Script,
+  proof: readonly number[],
+): { script: Script; proven: ReadonlySet<Operation> } {
+  const proven = new Set(proof.flatMap((index) => script.ops[index] ?? []));
   const involved = new Set(proof.map((index) => script.ops[index]?.client));
   const last = Math.max(...proof);
   const keep = (op: Operation, index: number) =>
-    proof.includes(index) ||
+    proven.has(op) ||
     (index < last && involved.has(op.client) && (op.op === 'join' || op.op === 'open'));
-  return { ...script, ops: script.ops.filter(keep) };
+  return { script: { ...script, ops: script.ops.filter(keep) }, proven };
+}
+
+/** What leads up to a proof in peace, then the proof all at once. */
+function raced({ script, proven }: ReturnType<typeof only>): Script {
+  return everyOp(script, (op) => ({ ...op, wait: proven.has(op) ? 0 : 2 }));
 }
 
 /** Everything up to the last operation of a proof. */
@@ -154,10 +158,25 @@ async function operations(search: Search): Promise<void> {
   }
 }
 
+/** One thing after the other. */
+export function calm(script: Script): Script {
+  return everyOp(script, (op) => ({ ...op, wait: 1 }));
+}
+
 const everyOp = (script: Script, change: (op: Operation) => Operation): Script => ({
   ...script,
   ops: script.ops.map(change),
 });
+
+/** How many operations may race at the end of a script. */
+const RACERS = [2, 3];
+
+/** All in peace but the last operations, which are sent at once. */
+function racing(script: Script, count: number): Script {
+  const from = script.ops.length - count;
+  const ops = script.ops.map((op, index) => ({ ...op, wait: index < from ? 2 : 0 }));
+  return { ...script, ops };
+}
 
 async function structure(search: Search): Promise<void> {
   const { script } = search;
@@ -168,8 +187,9 @@ async function structure(search: Search): Promise<void> {
   // One after the other reads best; if it takes a race, all at once reads second best.
   const now = search.script;
   await search.step([
-    everyOp(now, (op) => ({ ...op, wait: 1 })),
+    calm(now),
     everyOp(now, (op) => ({ ...op, wait: 0 })),
+    ...RACERS.map((count) => racing(now, count)),
   ]);
   await search.step([
     { ...search.script, clients: search.script.clients.map(({ user }) => ({ user })) },

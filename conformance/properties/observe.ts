@@ -5,7 +5,7 @@ import type { Coverage } from './coverage.js';
 import { drawScripts, SWEEPS, scripts, sweep } from './generate.js';
 import { type JudgedRule, judged, situations } from './judged.js';
 import { reachable } from './reach.js';
-import { reproduce } from './reproduce.js';
+import { type Reproduced, reproduce } from './reproduce.js';
 import { scenes } from './scenes.js';
 import type { Script } from './script.js';
 import { operationsOf, type Told, tell, tellFinding } from './telling.js';
@@ -35,6 +35,8 @@ export interface Observation {
   coverage: Coverage;
   /** What is reported of each broken rule. */
   failures: ReadonlyMap<JudgedRule, Told>;
+  /** What making the root causes smaller came to. */
+  reduced: ReadonlyMap<JudgedRule, Reproduced>;
   inconclusive: number;
   /** Milliseconds for which conversations were held, before any failure was made smaller. */
   heldMs: number;
@@ -89,8 +91,8 @@ export async function observe(stage: Stage, options: ObserveOptions): Promise<Ob
     bounds,
     quick,
   );
-  const failures = await explain(findings, scene, quick, options.folder);
-  const observation = { announced, coverage, failures, inconclusive, heldMs: durationMs };
+  const explained = await explain(findings, scene, quick, options.folder);
+  const observation = { announced, coverage, ...explained, inconclusive, heldMs: durationMs };
   options.observed?.(observation);
   return observation;
 }
@@ -131,22 +133,24 @@ async function explain(
   scene: Scene,
   quick: Scene,
   folder: string | undefined,
-): Promise<Map<JudgedRule, Told>> {
+): Promise<Pick<Observation, 'failures' | 'reduced'>> {
   const failures = new Map<JudgedRule, Told>();
+  const reduced = new Map<JudgedRule, Reproduced>();
   const start = performance.now();
   for (const finding of findings) {
     for (const cause of finding.judgement.causes) {
       if (failures.has(cause.rule)) continue;
       const small =
         performance.now() - start < SMALLER_MS
-          ? await reproduce(
-              finding.script,
-              cause.rule,
-              operationsOf(finding.trace, cause),
+          ? await reproduce({
+              script: finding.script,
+              rule: cause.rule,
+              proof: operationsOf(finding.trace, cause),
               scene,
               quick,
-            )
+            })
           : undefined;
+      if (small) reduced.set(cause.rule, small);
       failures.set(cause.rule, tellFinding(finding, cause.rule, small, folder));
     }
   }
@@ -158,5 +162,5 @@ async function explain(
       failures.set(rule, { ...told, caused_by: `${cause.rule}/conversations` });
     }
   }
-  return failures;
+  return { failures, reduced };
 }

@@ -208,9 +208,12 @@ function flood({ talk, index, live, room }: Connected): void {
   // One flood a user: the refusals of several might add up to a close.
   const many = talk.budget.left(live, 'chat') + over;
   if (many <= over) return;
+  // A limit of the user's holds for all connections together, whichever of them comes first.
+  const mine = talk.writable.filter((each) => each.user === live.user);
+  const lives = rate.scope === 'user' ? mine : [live];
   for (let count = 0; count < many; count += 1)
     talk.send(
-      live,
+      lives[count % lives.length] ?? live,
       { type: 'chat', room, id: talk.fresh(), data: { text: tag(talk) } },
       { operation: index },
     );

@@ -19,7 +19,7 @@ export const fields = {
   pieces: ['room', 'text'],
   /** Breaks the rules of frames, so that the server has to end the connection. */
   breach: ['fault'],
-  /** Sends more messages at once than the bucket admits. */
+  /** Sends more messages at once than the bucket admits, over all connections of the user where it counts them together. */
   flood: ['room'],
   /** Connects the client again if it is not connected. */
   open: [],

@@ -1,5 +1,6 @@
+import type { Judgement } from '../judge/judge.js';
 import type { JudgedRule } from '../judged.js';
-import { copies, NEVER, steady, stranger } from './choices.js';
+import { copies, NEVER, type StableCopy, steady, stranger } from './choices.js';
 import {
   change,
   data,
@@ -22,9 +23,20 @@ const lost: JudgedRule[] = [
   'rooms-join-then-every-event',
 ];
 
+/** Copies whose event others prove, too: what a lost sender said last, and one alone heard, may never have been said. */
+function witnessed(judgement: Judgement): StableCopy[] {
+  const all = copies(judgement);
+  return all.filter(
+    ({ stay, message, requests, shared }) =>
+      shared ||
+      requests.some((each) => each.reply) ||
+      all.some((each) => each.stay === stay && (each.message.seq ?? 0) > (message.seq ?? 0)),
+  );
+}
+
 /** Illegal edits of what members receive. */
 export const deliveries: Record<string, Edit> = {
-  'lose a delivery': remove(copies, lost),
+  'lose a delivery': remove(witnessed, lost),
   'double a delivery': double(copies, ['chat-delivered-once', 'rooms-join-not-doubled']),
   'swap two deliveries': exchange(
     (judgement, random) => {
