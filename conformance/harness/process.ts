@@ -56,6 +56,10 @@ export function killStarted(): void {
   }
 }
 
+// Reads a pipe that the runner holds and never writes to: it ends with the runner, however that ends, and then the group is
+// not left behind. A subshell starts it, so that a command that waits for its jobs does not wait for this.
+const REAPER = '( { read -r _ <&3; kill -9 -$$; } >/dev/null 2>&1 & ); exec 3<&-;';
+
 /** A launcher that runs a command line by the shell. */
 export function commandLauncher(command: string, options: StartOptions = {}): Launcher {
   return async (contract) => {
@@ -64,14 +68,18 @@ export function commandLauncher(command: string, options: StartOptions = {}): La
     const env = { ...(options.env ?? process.env), ...contract, PORT: port, HOST: host };
     // A group of its own, so that what the command starts ends with it. The signals reach the shell too: where it has not
     // made way for the command (dash does not), the trap has it wait, and end with the status of the command.
-    const child = spawn(`trap : INT TERM; ${command}`, {
+    const child = spawn(`${REAPER} trap : INT TERM; ${command}`, {
       shell: true,
       detached: true,
       cwd: options.cwd,
       env,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     });
     const { pid } = child;
+    const [, , , lifeline] = child.stdio;
+    // That it breaks says only that the group has ended.
+    (lifeline as net.Socket | null | undefined)?.on('error', () => {}).unref();
+    child.once('exit', () => lifeline?.destroy());
     if (pid !== undefined) {
       alive.add(pid);
       child.once('exit', () => alive.delete(pid));

@@ -1,0 +1,38 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { commandLauncher, listens } from './process.js';
+
+const module = fileURLToPath(new URL('process.ts', import.meta.url));
+const SERVER = `node -e "require('node:net').createServer().listen(process.env.PORT, process.env.HOST)"`;
+const RUNNER = `
+  const { commandLauncher } = await import(process.argv[1]);
+  const { url } = await commandLauncher(process.argv[2])({});
+  console.log(url);
+  setInterval(() => {}, 1_000);
+`;
+
+describe('a started server', () => {
+  it.each([
+    ['', ''],
+    [', started by another', 'true && '],
+  ])('ends with a runner that was killed%s', async (_, before) => {
+    const runner = spawn(
+      process.execPath,
+      ['--conditions=source', '--import', 'tsx', '-e', RUNNER, module, before + SERVER],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    const [line] = await once(runner.stdout, 'data');
+    const url = String(line).trim();
+    expect(await listens(url)).toBe(true);
+    runner.kill('SIGKILL');
+    await expect.poll(() => listens(url), { timeout: 30_000 }).toBe(false);
+  });
+
+  it('is seen to end where its command waits for it', async () => {
+    const once = SERVER.replace('createServer()', 'createServer(() => process.exit())');
+    const { exited } = await commandLauncher(`${once} & wait`)({});
+    expect(await exited).toEqual({ status: 0, signal: null });
+  });
+});
