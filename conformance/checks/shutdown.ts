@@ -288,6 +288,8 @@ export const shutdown = [
       const leaves = messages
         .slice(notice ? messages.indexOf(notice) : messages.length)
         .filter(({ message }) => message.type === 'leave');
+      for (const { message } of leaves)
+        t.note(`after its notice ${label} received ${JSON.stringify(message)}`);
       t.assert(leaves.length === 0, {
         expected: 'no leave after the notice: everybody leaves because the server stops',
         actual: `${label} received ${leaves.length}, such as ${JSON.stringify(leaves[0]?.message)}`,

@@ -23,7 +23,11 @@ export async function explain(id: string, json: boolean, io: Io): Promise<void> 
         id,
         rules.map((each) => each.id),
       ) || '; parlor list names them all';
-    throw new UsageError(`no rule is called '${id}'${hint}`);
+    throw new UsageError(
+      rules.some(({ chapter }) => chapter === id)
+        ? `'${id}' is a chapter: parlor list ${id} names its rules`
+        : `no rule is called '${id}'${hint}`,
+    );
   }
   const book = bookFor(io.cwd);
   if (json) {

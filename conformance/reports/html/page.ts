@@ -63,7 +63,7 @@ function bar({ totals }: Report): Html {
     (each) => totals[each as Outcome] > 0,
   ) as Outcome[];
   return html`<div class="bar" aria-hidden="true">${order.map((each) => html`<span class="${each}" style="flex-grow:${totals[each]}"></span>`)}</div>
-<ul class="totals">${order.map((each) => html`<li class="${each}"><strong>${totals[each]}</strong> ${counted(each, totals[each]).replace(/^\d+ /, '')}</li>`)}<li>of the checks</li></ul>`;
+<ul class="totals">${order.map((each, index) => html`<li class="${each}"><strong>${totals[each]}</strong> ${index === 0 && 'checks '}${counted(each, totals[each]).replace(/^\d+ /, '')}</li>`)}</ul>`;
 }
 
 function facts(report: Report): Html {
