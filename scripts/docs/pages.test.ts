@@ -82,8 +82,9 @@ describe('a picture of a run', () => {
     'of a',
     'FAIL b · must',
     'of b',
-    'end',
+    'The target breaks the protocol.',
     'in 1 s',
+    'more',
     'sum',
   ];
 
@@ -92,7 +93,7 @@ describe('a picture of a run', () => {
     expect(kept).toContain('FAIL b');
     expect(kept).not.toContain('FAIL a');
     expect(kept).toContain('2 lines left out');
-    expect(kept).toMatch(/end\nin 1 s\nsum$/);
+    expect(kept).toMatch(/\nThe target breaks the protocol.\nin 1 s\nmore\nsum$/);
   });
 
   it('refuses a failure that the run does not have', () => {

@@ -4,9 +4,10 @@ const FAIL = /^FAIL /;
 export function abridge(lines: readonly string[], rules: readonly string[]): string[] {
   const plain = lines.map((line) => line.replace(SGR, ''));
   const first = plain.findIndex((line) => FAIL.test(line) || /^Not exercised/.test(line));
-  if (first < 0) return [...lines];
+  const end = plain.findLastIndex((line) => /^The target /.test(line));
+  if (first < 0 || end < first) return [...lines];
   const blocks: string[][] = [];
-  for (let i = first; i < lines.length - CLOSING; i += 1) {
+  for (let i = first; i < end; i += 1) {
     const opens =
       FAIL.test(plain[i] ?? '') || /^(\d+ more root causes|Not exercised)/.test(plain[i] ?? '');
     if (opens || blocks.length === 0) blocks.push([]);
@@ -18,13 +19,13 @@ export function abridge(lines: readonly string[], rules: readonly string[]): str
   const missing = rules.filter((_, i) => shown[i] === undefined);
   if (missing.length > 0) throw new Error(`the run has no failure of ${missing.join(', ')}`);
   const kept = shown.flatMap((block) => block ?? []);
-  const left = lines.length - CLOSING - first - kept.length;
+  const left = end - first - kept.length;
   return [
     ...lines.slice(0, first),
     ...kept,
     `\u001b[2m  … ${left} lines left out of this picture\u001b[22m`,
     '',
-    ...lines.slice(-CLOSING),
+    ...lines.slice(end),
   ];
 }
 
@@ -48,7 +49,6 @@ ${rows.join('\n')}
 `;
 }
 
-const CLOSING = 3;
 const ADVANCE = 8.43;
 const LINE = 20;
 const MARGIN = 20;
