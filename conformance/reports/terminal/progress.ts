@@ -120,7 +120,7 @@ export class Progress {
     const time = started === undefined ? '' : duration(this.#now() - started);
     const [what = '', ...more] =
       done === total
-        ? wrap(said(chapter), room)
+        ? wrapped(said(chapter), room)
         : [
             atWork(
               chapter,
@@ -138,7 +138,7 @@ export class Progress {
   // What every frame is asked is decided when all have been seen, and that may be long after the chapter.
   #later(chapter: Chapter, more: ReadonlyMap<Outcome, number>): string {
     const what = `and ${said({ counts: more })}, in frames of other checks`;
-    const lines = wrap(what, this.#style.width - MARGIN);
+    const lines = wrapped(what, this.#style.width - MARGIN);
     const mark = this.#mark({ ...chapter, counts: more });
     return `  ${mark} ${pad(chapter.name, MARGIN - 4)}${lines.join(`\n${' '.repeat(MARGIN)}`)}`;
   }
@@ -184,6 +184,12 @@ function said({ counts }: Counted): string {
     .filter((each) => counts.has(each))
     .map((each) => counted(each, counts.get(each) ?? 0))
     .join(', ');
+}
+
+// Breaks a list where it has commas.
+function wrapped(list: string, width: number): string[] {
+  const items = list.split(', ').map((item) => item.replaceAll(' ', '\u00a0'));
+  return wrap(items.join(', '), width).map((line) => line.replaceAll('\u00a0', ' '));
 }
 
 // How far a chapter is, what went wrong, and as many of the checks that run as there is room for.

@@ -102,6 +102,18 @@ describe('the terminal report', () => {
     expect(text).toMatch(/ chat {11}0 of 6: one-told, two-told, three-told, 3 more +\d+ ms\n/);
   });
 
+  it('breaks what a chapter came to where it has commas', async () => {
+    const [start, end] = [events[0], events.at(-1)] as [RunStart, RunEvent];
+    const [found] = events.filter((event) => event.event === 'check_end');
+    const { failure: _, ...base } = found as CheckEnd;
+    const verdicts = ['pass', 'inconclusive', 'vacuous', 'warning', 'not_exercised'] as const;
+    const ends = verdicts.map((verdict) => ({ ...base, verdict, check: `chat-${verdict}` }));
+    const text = await shown([{ ...start, checks: ends.map(({ check }) => check) }, ...ends, end]);
+    expect(text).toMatch(
+      / chat {11}1 inconclusive, 1 vacuous, 1 warning, 1 passed, *(\d+ ms)?\n {19}1 not exercised\n/,
+    );
+  });
+
   it('keeps the sentence of a rule that speaks of a header', async () => {
     const sentence = 'A server MUST accept a token in an `Authorization: Bearer` header.';
     const told: string[] = [];
