@@ -23,8 +23,10 @@ export interface Bounds {
   enough?: (coverage: Coverage) => boolean;
   /** Whether it ends with the first violation. */
   bail?: boolean;
-  /** Conversations at once. */
+  /** Conversations at once, from the beginning. */
   jobs: number;
+  /** So many when we only wait for the target, as one far away makes us do; default `jobs`. */
+  mostJobs?: number;
 }
 
 /** A conversation in which something was wrong, or that could not be judged. */
@@ -45,6 +47,12 @@ export interface Campaign {
 
 /** Conversations in a row without a single welcome that prove that there is nobody left to talk to. */
 const DESERTED = 30;
+
+/** How often it is looked whether more can be held at once, in milliseconds, and how many more that may be. */
+const LOOK_MS = 250;
+const MORE_JOBS = 6;
+/** The share of its time for which our event loop may be busy when more are begun. */
+const IDLE_ENOUGH = 0.5;
 
 /** How often a conversation is repeated in which something new was missing. */
 const CONFIRMATIONS = 2;
@@ -112,7 +120,26 @@ export async function campaign(
         take(script, await run(script, scene), true);
     }
   };
-  await Promise.all(Array.from({ length: bounds.jobs }, work));
+  let failure: { error: unknown } | undefined;
+  const begin = () =>
+    work().catch((error: unknown) => {
+      failure ??= { error };
+      left = 0;
+    });
+  const workers = Array.from({ length: bounds.jobs }, begin);
+  let before = performance.eventLoopUtilization();
+  const growth = setInterval(() => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, before);
+    before = now;
+    const room = (bounds.mostJobs ?? bounds.jobs) - workers.length;
+    if (utilization > IDLE_ENOUGH || missing) return;
+    for (let more = Math.min(room, MORE_JOBS); more > 0; more -= 1) workers.push(begin());
+  }, LOOK_MS);
+  // Those that join later are waited for, too.
+  for (let index = 0; index < workers.length; index += 1) await workers[index];
+  clearInterval(growth);
+  if (failure) throw failure.error;
   result.durationMs = performance.now() - start;
   return result;
 }

@@ -17,7 +17,7 @@ export interface ObserveOptions {
   timeMs?: number;
   /** So many conversations, however long they take, in place of a time. */
   count?: number;
-  /** Conversations at once; default 12. */
+  /** Conversations at once; default 12, and up to 48 where the target is far away. */
   jobs?: number;
   /** The folder for failed conversations; absent: they are not kept. */
   folder?: string;
@@ -44,6 +44,7 @@ export interface Observation {
 
 const TIME_MS = 4_000;
 const JOBS = 12;
+const MOST_JOBS = 48;
 /** A rare situation is waited for until then, in milliseconds. */
 const LONGEST_MS = 32_000;
 /** Longer than a conversation takes on average, with the slowest target: a count is reached unless it hangs. */
@@ -64,19 +65,15 @@ export function timeOf({ timeMs, count }: ObserveOptions): number {
 export async function observe(stage: Stage, options: ObserveOptions): Promise<Observation> {
   const announced = announcedBy(stage.welcome);
   const { scene, quick } = scenes(stage, announced);
-  const {
-    count = Number.POSITIVE_INFINITY,
-    jobs = JOBS,
-    seed = stage.seed,
-    bail = false,
-  } = options;
+  const { count = Number.POSITIVE_INFINITY, jobs, seed = stage.seed, bail = false } = options;
   const timeMs = timeOf(options);
   const due = reachable(announced);
   let swept = false;
   const bounds: Bounds = {
     count,
     timeMs,
-    jobs,
+    jobs: jobs ?? JOBS,
+    mostJobs: jobs ?? MOST_JOBS,
     bail,
     longestMs: Math.max(timeMs, LONGEST_MS),
     enough: ({ rules }) =>

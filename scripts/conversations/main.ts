@@ -13,6 +13,7 @@ Holds generated conversations with the reference server and prints what they bre
   --cluster            with two instances over one Redis, each behind a proxy that delays
   --delay <ms>         what the proxy delays at most, in milliseconds; default 20
   --seed <n>           seed of the scripts; default drawn
+  --jobs <n>           conversations at once; default: as many as the target takes
   --command <command>  what starts a server; default: the built reference server
 `;
 
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     cluster: { type: 'boolean', default: false },
     delay: { type: 'string', default: '20' },
     seed: { type: 'string' },
+    jobs: { type: 'string' },
     command: { type: 'string', default: 'node dist/reference-server/main.js' },
     help: { type: 'boolean', default: false },
   },
@@ -61,6 +63,7 @@ async function portion(
     checks: conversations({
       count,
       folder: failuresFolder,
+      ...(values.jobs === undefined ? {} : { jobs: whole('jobs', values.jobs) }),
       observed: (each) => void observations.push(each),
     }),
     ...(seed === undefined ? {} : { seed }),
