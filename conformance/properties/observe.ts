@@ -53,8 +53,8 @@ const SLOWEST_MS = 500;
 const SMALLER_MS = 40_000;
 /** Times that the corpus is run: once alone, once among others. */
 const CORPUS_ROUNDS = 2;
-/** Drawn scripts between two that make mistakes. */
-const BETWEEN = 2;
+/** Drawn scripts between two that make mistakes, in turn: few enough that 500 make every mistake often enough. */
+const BETWEEN = [1, 2];
 
 /** For how long conversations are begun at least, in milliseconds. */
 export function timeOf({ timeMs, count }: ObserveOptions): number {
@@ -105,9 +105,10 @@ function* endless(
     for (const script of corpus) yield spread(script, instances, round);
   const drawn = drawScripts(scripts(features, instances), seed);
   for (let round = 0; round < SWEEPS; round += 1) {
-    for (const script of sweep(round)) {
+    for (const [index, script] of [...sweep(round)].entries()) {
       yield spread(script, instances, round);
-      for (let count = 0; count < BETWEEN; count += 1) yield drawn.next().value as Script;
+      const between = BETWEEN[index % BETWEEN.length] ?? 0;
+      for (let count = 0; count < between; count += 1) yield drawn.next().value as Script;
     }
   }
   swept();

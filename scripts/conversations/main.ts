@@ -57,6 +57,7 @@ async function portion(
   seed: number | undefined,
 ): Promise<{ broken: number; observation: Observation }> {
   const broken: CheckEnd[] = [];
+  const undecided: string[] = [];
   const notes = new Set<string>();
   const observations: Observation[] = [];
   const { exit_code, summary } = await runConformance(target, {
@@ -69,6 +70,8 @@ async function portion(
     ...(seed === undefined ? {} : { seed }),
     report: (event) => {
       if (event.event === 'check_end' && event.verdict === 'fail') broken.push(event);
+      if (event.event === 'check_end' && ['vacuous', 'inconclusive'].includes(event.verdict))
+        undecided.push(`${event.rule}: ${event.reason}`);
       if (event.event === 'note' && event.level === 'error') notes.add(event.text);
       if (event.event === 'run_start') console.log(`seed ${event.seed}`);
     },
@@ -77,7 +80,7 @@ async function portion(
     console.log(`${rule}: ${failure?.actual} (${failure?.replay ?? failure?.caused_by})`);
   const [observation] = observations;
   if (!observation) throw new Error([summary, ...[...notes].slice(0, 1)].join('\n'));
-  if (broken.length === 0 && exit_code !== 0) console.log(summary);
+  if (broken.length === 0 && exit_code !== 0) console.log([summary, ...undecided].join('\n'));
   return { broken: broken.length, observation };
 }
 

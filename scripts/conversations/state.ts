@@ -42,8 +42,11 @@ async function main(): Promise<void> {
   );
   for (const mutant of chosen) {
     const runs = [];
-    for (let run = 0; run < Number(values.runs); run += 1)
-      runs.push(await hunt(mutant, Number(values.seed) + run));
+    for (let run = 0; run < Number(values.runs); run += 1) {
+      const one = await hunt(mutant, Number(values.seed) + run);
+      runs.push(one);
+      console.error(`${mutant.name} ${JSON.stringify(one)}`);
+    }
     const found = runs.flatMap(({ heldMs, found: what }) => (what ? [{ heldMs, ...what }] : []));
     const columns = [
       spread(
