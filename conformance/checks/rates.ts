@@ -342,9 +342,10 @@ export const rates = [
     async (t) => {
       const { tries } = await start(t);
       const { limit, window_ms } = tries.rate;
-      await tries.burst(limit);
-      await t.pause(window_ms / 10);
-      await tries.burst(1);
+      // The oldest is well within its window by then, and the newest is not: the wait is that of the oldest.
+      await tries.burst(Math.ceil(limit / 2));
+      await t.pause(window_ms * 0.4);
+      await tries.burst(Math.floor(limit / 2) + 1);
       const refused = tries.last;
       const wait = Number(tries.refusal()['retry_after_ms']);
       // All that was admitted has left the window by then, however long the wait is said to be.

@@ -6,7 +6,14 @@ import { closeHint } from './hints.js';
 import type { Host } from './host.js';
 import { Inbox } from './inbox.js';
 import type { Journal } from './journal.js';
-import { isMessage, isObject, type Message, parseBinary, type Received } from './message.js';
+import {
+  isApplications,
+  isMessage,
+  isObject,
+  type Message,
+  parseBinary,
+  type Received,
+} from './message.js';
 import { kindOf, printBytes, printFrame, printRequest } from './printing.js';
 import { readMessage } from './reading.js';
 import { type Explanation, Inconclusive, Violation } from './verdict.js';
@@ -352,7 +359,9 @@ export class Connection {
     if (message.type === 'welcome') this.firstWelcome ??= message;
     if (message.ref !== undefined && this.asked(message.ref)) this.#answered.add(message.ref);
     const received: Received = { message, raw, at };
-    if (this.host.isAside(message)) this.inbox.note(received);
+    // From `welcome` on, events of the application are its own business.
+    const foreign = this.firstWelcome !== undefined && isApplications(message);
+    if (foreign || this.host.isAside(message)) this.inbox.note(received);
     else this.inbox.add(received);
   }
 

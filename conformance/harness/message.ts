@@ -115,6 +115,11 @@ export function buildBinary(header: unknown, payload: Uint8Array): Buffer {
   return Buffer.concat([head, json, payload]);
 }
 
+/** Whether a message is an event of the application: its own business, at any time. */
+export function isApplications({ type, ref }: Message): boolean {
+  return type.startsWith('x.') && ref === undefined;
+}
+
 /** Whether a value is a JSON object. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

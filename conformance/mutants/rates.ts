@@ -309,9 +309,15 @@ export const rates: readonly Mutant[] = [
   ),
   mutant(
     'rates-retry-after-tight',
-    'retry-after-whole-window',
+    'retry-after-ten-windows',
     'retry_after_ms is always ten whole windows.',
     wait((_, { window_ms }) => window_ms * 10),
+  ),
+  mutant(
+    'rates-retry-after-tight',
+    'retry-after-whole-window',
+    'retry_after_ms is always the whole window.',
+    wait((_, { window_ms }) => window_ms),
   ),
   mutant(
     'rates-retry-after-tight',

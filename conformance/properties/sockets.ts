@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Unit } from '#conformance/harness/assembler.js';
 import { judge } from '#conformance/harness/faults.js';
 import { encodeFrame, opcodes } from '#conformance/harness/frames.js';
-import { isMessage, parseBinary, parseText } from '#conformance/harness/message.js';
+import { isApplications, isMessage, parseBinary, parseText } from '#conformance/harness/message.js';
 import type { Minter } from '#conformance/harness/tokens.js';
 import type { Expiry } from '#conformance/harness/watchdog.js';
 import { Wire } from '#conformance/harness/wire.js';
@@ -53,6 +53,16 @@ export class Sockets implements Network {
     const maskKey = randomBytes(4);
     const corked: Buffer[] = [];
     let open = true;
+    let welcomed = false;
+    const ours: Hear = {
+      ...hear,
+      message(message) {
+        // From `welcome` on, events of the application are its own business.
+        if (welcomed && isApplications(message)) return;
+        welcomed ||= message.type === 'welcome';
+        hear.message(message);
+      },
+    };
     const wire: Wire = new Wire(
       url,
       { query: [['token', this.#endpoint.minter.mint(user, claims)]], subprotocols: ['parlor.v1'] },
@@ -66,7 +76,7 @@ export class Sockets implements Network {
           for (const text of faults)
             hear.malformed('transport-server-frames-well-formed', 'a well-formed frame', text);
         },
-        unit: (unit) => this.#unit(unit, wire, hear),
+        unit: (unit) => this.#unit(unit, wire, ours),
         close: ({ code, reason, by }) => {
           open = false;
           if (by !== 'runner') hear.closed(code, reason);

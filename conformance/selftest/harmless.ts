@@ -1,5 +1,6 @@
 import { type Frame, type FrameInit, opcodes } from '#conformance/harness/frames.js';
 import type { TapFactory } from './proxy.js';
+import { messages, written } from './taps.js';
 
 /** Something odd that a line may do, and a right server with it. */
 export interface Harmless {
@@ -53,5 +54,19 @@ export const harmless: readonly Harmless[] = [
     name: 'fragments',
     text: 'The server sends each message in two frames.',
     make: () => ({ toClient: halved }),
+  },
+  {
+    name: 'application-events',
+    text: 'An event of the application follows each message of the server, from `welcome` on.',
+    make() {
+      let welcomed = false;
+      return messages(
+        ({ type }) => {
+          welcomed ||= type === 'welcome';
+          return welcomed;
+        },
+        (_, frame) => [frame, written({ type: 'x.tick', timestamp: new Date().toISOString() })],
+      );
+    },
   },
 ];

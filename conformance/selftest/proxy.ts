@@ -117,14 +117,18 @@ function join(near: net.Socket, far: net.Socket, { make, lines, changed }: Meddl
     },
     frames(tap.toServer, true, changed),
   );
+  // What follows another answer is its body.
+  let switched = false;
+  const change = frames(tap.toClient, false, changed);
   down.begin(
     (head) => {
-      if (/^HTTP\/1\.1 101/.test(head)) lines.add(line);
+      switched = /^HTTP\/1\.1 101/.test(head);
+      if (switched) lines.add(line);
       const answer = tap.response?.(head) ?? head;
       if (answer !== head) changed();
       return answer;
     },
-    frames(tap.toClient, false, changed),
+    (bytes) => (switched ? change(bytes) : bytes),
   );
   const end = () => {
     lines.delete(line);
