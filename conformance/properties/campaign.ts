@@ -54,6 +54,11 @@ const MORE_JOBS = 6;
 /** The share of its time for which our event loop may be busy when more are begun. */
 const IDLE_ENOUGH = 0.5;
 
+/** A conversation that takes longer than this probably waits for what does not come, in milliseconds. */
+const LONG_MS = 2_000;
+/** Conversations that are held meanwhile. */
+const FEW_JOBS = 3;
+
 /** How often a conversation is repeated in which something new was missing. */
 const CONFIRMATIONS = 2;
 
@@ -104,13 +109,28 @@ export async function campaign(
     missing ||= patient && causes.some((each) => each.absence);
     return sure.length === causes.length;
   };
+  const running = new Map<Promise<Outcome>, number>();
+  const someoneWaits = () => {
+    const now = performance.now();
+    return [...running.values()].some((since) => now - since > LONG_MS);
+  };
+  let begun = 0;
   const work = async () => {
+    const place = begun;
+    begun += 1;
     while (left > 0 && goesOn()) {
+      // Patience passes only while the target serves others in time: most of them stand back.
+      if (place >= FEW_JOBS && someoneWaits()) {
+        await Promise.race(running.keys());
+        continue;
+      }
       const { value: script, done } = scripts.next();
       if (done) return;
       left -= 1;
       const patient = !missing;
-      const outcome = await run(script, patient ? scene : quick);
+      const conversation = run(script, patient ? scene : quick);
+      running.set(conversation, performance.now());
+      const outcome = await conversation.finally(() => running.delete(conversation));
       if (outcome.inconclusive) result.inconclusive += 1;
       const { connections } = outcome.judgement.facts;
       deserted = connections.some((each) => each.received.length > 0) ? 0 : deserted + 1;
