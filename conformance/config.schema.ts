@@ -198,9 +198,6 @@ const config = Type.Object(
   },
 );
 
-/** The schema as it is, for its keys and descriptions. */
-export const configSchema: TSchema = config;
-
 /** A config file's content. */
 export type Config = Static<typeof config>;
 

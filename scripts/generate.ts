@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configSchema, configSchemaText } from '#conformance/config.schema.js';
+import { configSchemaText } from '#conformance/config.schema.js';
 import { contract } from '#conformance/harness/contract.js';
 import { reportSchemaText } from '#conformance/reports/report.schema.js';
 import { closeRanges, closes } from '#schemas/closes.js';
@@ -41,7 +41,12 @@ export function generate(root: string): Generated[] {
   const guide = 'docs/test-your-server.md';
   if (existsSync(join(root, guide))) {
     const filled = fillMarker(read(guide), 'contract', contractTable(contract), guide);
-    const content = fillMarker(filled, 'config', configTable(configSchema), guide);
+    const content = fillMarker(
+      filled,
+      'config',
+      configTable(JSON.parse(configSchemaText())),
+      guide,
+    );
     files.push({ path: guide, content });
   }
   return files;

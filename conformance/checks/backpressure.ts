@@ -35,6 +35,10 @@ function river(t: Stage, sender: Peer) {
   const { limits, rates } = announced(sender);
   const rate = bucketOf({ rates } as Welcome, 'chat');
   const size = Math.min(limits.max_message_bytes, 64 * 1024) - ENVELOPE;
+  if (size <= ENVELOPE)
+    t.notExercised(
+      `\`max_message_bytes\` is ${limits.max_message_bytes}: too little to fill a queue`,
+    );
   const fill = 'x'.repeat(size - ENVELOPE);
   // The sender reads its own messages; half of a queue of them is not too much for anybody.
   const most = Math.max(1, Math.floor(limits.max_queue_bytes / 2 / size));

@@ -107,8 +107,15 @@ function judgeEnd(t: Stage, peer: Peer, lag: IntervalHistogram): void {
     t.inconclusive(`the machine was too busy to answer Pings in time: ${closed.detail}`);
   t.fail({
     expected: 'a connection that answers each Ping is kept',
-    actual: `${closed.detail}, after ${pingsReceived.length} Pings, each answered`,
-    hint: PONGS,
+    ...(pingsReceived.length === 0
+      ? {
+          actual: `${closed.detail}, and no Ping came before`,
+          hint: 'Send a Ping, and count the silence from it.',
+        }
+      : {
+          actual: `${closed.detail}, after ${pingsReceived.length} Pings, each answered`,
+          hint: PONGS,
+        }),
   });
 }
 

@@ -24,13 +24,17 @@ const UNBOUNDED =
 const CHUNKS =
   'A chunk that is read from TCP may hold a part of a frame, or several: keep what is left of it for the next.';
 
+// What stands around the content of a question, in bytes.
+const ENVELOPE = 100;
+
 const LENGTHS = [125, 126, 127, 65_535, 65_536];
 
 // Asks in fragments cut at offsets of the message's bytes.
 const inFragments = (cut: (bytes: Buffer) => readonly number[], content?: string) =>
   async function asks(t: Stage): Promise<void> {
     const { peer, ask } = await probe(t);
-    const question = ask(content);
+    const most = t.parlor ? t.welcome.limits.max_message_bytes - ENVELOPE : undefined;
+    const question = ask(content?.slice(0, most));
     for (const frame of fragments(question.text, cut(Buffer.from(question.text))))
       peer.sendFrame(frame);
     await hinted(question.answered(), FRAGMENTS);

@@ -118,8 +118,7 @@ async function doubted(
   if (actual === undefined || stage.flooded) return undefined;
   const ofHeartbeat = requirement(rule).chapter === 'heartbeat';
   const lost = ofHeartbeat ? undefined : await stage.lostToHeartbeat();
-  if (lost !== undefined)
-    return { result: 'inconclusive', reason: `${lost}, though Pings were answered` };
+  if (lost !== undefined) return { result: 'inconclusive', reason: lost };
   const delay = await stalls.since(start);
   if (!tooBusy(delay, stage.final)) return undefined;
   const held = `the runner was held up for ${Math.round(delay.runner)} ms, the target for ${Math.round(delay.target)} ms`;

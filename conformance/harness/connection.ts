@@ -32,6 +32,8 @@ export interface Waiting {
   extraMs?: number;
   /** Whether the end of the connection leaves it waiting. */
   outlivesClose?: boolean;
+  /** Whether it has to come after the replies to earlier requests. */
+  inTurn?: boolean;
 }
 
 // Bytes of a masked frame without payload.
@@ -230,13 +232,13 @@ export class Connection {
 
   /**
    * Waits until `look` gives something; it looks now and after every event of this connection.
-   * Rejects when the watchdog gives up while no request of this connection is answered, and when the connection ends
-   * first, unless told to outlive that.
+   * Rejects when the watchdog gives up, and when the connection ends first, unless told to outlive that. What comes
+   * `inTurn` is waited for as long as other requests of this connection are answered.
    */
   until<T>(
     look: () => T | undefined,
     explain: () => Explanation,
-    { extraMs = 0, outlivesClose = false }: Waiting = {},
+    { extraMs = 0, outlivesClose = false, inTurn = false }: Waiting = {},
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const settle = (finish: () => void) => {
@@ -258,7 +260,7 @@ export class Connection {
       let answered = this.#answered.size;
       const expire = (why: Expiry) => {
         // A server that answers one request after the other has not come to the others yet.
-        if (why === 'silence' && this.#answered.size > answered) {
+        if (inTurn && why === 'silence' && this.#answered.size > answered) {
           answered = this.#answered.size;
           unwatch = this.host.watch(expire, extraMs);
         } else settle(() => reject(this.#expired(why, explain())));

@@ -9,7 +9,7 @@ const INTERNAL_ERROR = 1011;
  * `drops` is set and it had been open for as long as a Ping may stay unanswered.
  */
 export function lostToHeartbeat(
-  { closed, autoPong, openedAt, label }: Connection,
+  { closed, autoPong, openedAt, label, pingsReceived }: Connection,
   timeoutMs: number,
   drops: boolean,
 ): string | undefined {
@@ -18,5 +18,6 @@ export function lostToHeartbeat(
   const told =
     code === HEARTBEAT_TIMEOUT || (code === INTERNAL_ERROR && /ping|alive|heartbeat/i.test(reason));
   const dropped = drops && (by === 'fin' || by === 'reset') && at - openedAt >= timeoutMs;
-  return told || dropped ? `${label}'s connection: ${detail}` : undefined;
+  const pings = pingsReceived.length === 0 ? 'no Ping came' : 'Pings were answered';
+  return told || dropped ? `${label}'s connection: ${detail}, though ${pings}` : undefined;
 }

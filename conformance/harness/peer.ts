@@ -70,7 +70,7 @@ export class Peer extends Connection {
   /** Waits for the reply with a `ref`; `type` names the request in failure texts. */
   reply(ref: string, type = 'request'): Promise<Message> {
     const isReply = (message: Message) => message.ref === ref && REPLIES.includes(message.type);
-    return this.until(this.inbox.taker(isReply), () => {
+    const explain = () => {
       const stray = this.inbox.pending().find((each) => REPLIES.includes(each.type));
       return {
         expected: `one reply to the ${type} ${ref}: an ack, an error or a pong with that ref`,
@@ -78,7 +78,8 @@ export class Peer extends Connection {
         // What answers another request is no answer to this one that went astray.
         hint: stray && !this.asked(stray.ref) ? replyHint(stray.type, stray.ref) : undefined,
       };
-    });
+    };
+    return this.until(this.inbox.taker(isReply), explain, { inTurn: true });
   }
 
   /** A request that has to be acknowledged. */

@@ -294,7 +294,7 @@ export class Stage extends Assertions {
   /** Makes a costly observation once for all checks of the run that name it. */
   readonly once = <T>(name: string, observe: () => Promise<T>): Promise<T> => {
     const known = this.#run.observed.get(name) as Promise<T> | undefined;
-    const observation = known ?? observe();
+    const observation = known ?? observe().catch((error: unknown) => this.#doubt(error));
     if (!known) this.#run.observed.set(name, observation);
     return observation;
   };
@@ -315,6 +315,13 @@ export class Stage extends Assertions {
     this.#aborts.add(() => void release());
     return instance;
   };
+
+  // Only the check that observes has the connections that a late Pong may have ended; all others have its outcome.
+  async #doubt(error: unknown): Promise<never> {
+    const lost =
+      error instanceof Violation && this.#run.doubts ? await this.lostToHeartbeat() : undefined;
+    throw lost === undefined ? error : new Inconclusive(lost);
+  }
 
   /** Whether the server flooded a connection of this check. */
   get flooded(): boolean {
