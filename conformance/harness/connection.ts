@@ -53,6 +53,7 @@ const UNANSWERED: HandshakeResponse = {
 /** A raw connection that records everything, judges every frame, and lets a check wait for what it wants to see. */
 export class Connection {
   readonly label: string;
+  readonly url: URL;
   /** The answer to the opening handshake. */
   response: HandshakeResponse = UNANSWERED;
   /** Answers the server's Pings; switch off to play dead. */
@@ -91,6 +92,7 @@ export class Connection {
   constructor(host: Host, label: string, url: URL, request: RequestInit, early?: Uint8Array) {
     this.host = host;
     this.label = label;
+    this.url = url;
     this.#note('sent', 'handshake', printRequest(url, request));
     if (early) this.#note('sent', 'tcp', `in the same segment: ${printBytes(early)}`);
     const handlers = {

@@ -249,6 +249,11 @@ export type VariableName = (typeof contract)[number]['name'];
 /** Contract variables to set on top of the defaults; undefined takes one away. */
 export type Overrides = Partial<Record<VariableName, string | undefined>>;
 
+/** What the runner passes for a variable when nothing else is said; null: nothing. */
+export function usual(variable: VariableName): string | null {
+  return contract.find(({ name }) => name === variable)?.default ?? null;
+}
+
 /** The environment of a started server: the contract's defaults, then the given layers, the last one winning. */
 export function environment(...layers: readonly Overrides[]): Env {
   const env: Record<string, string> = {};

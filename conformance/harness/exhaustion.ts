@@ -1,5 +1,5 @@
 import { errors } from '#schemas/errors.js';
-import { contract, type Overrides, type VariableName } from './contract.js';
+import { type Overrides, usual, type VariableName } from './contract.js';
 import type { Peer } from './peer.js';
 import type { Rate, Welcome } from './welcome.js';
 
@@ -33,7 +33,7 @@ export function exhaustion(
 ): string | undefined {
   const { limits, rates = [] } = welcome ?? {};
   if (!limits || chapter === 'limits') return undefined;
-  const asked = (variable: VariableName) => Number(overrides[variable] ?? usual(variable));
+  const asked = (variable: VariableName) => Number(overrides[variable] ?? usual(variable) ?? 0);
   const scarce = ({ bucket, limit }: Rate) =>
     limit < asked(bucket === 'messages' ? 'PARLOR_MESSAGES_LIMIT' : 'PARLOR_CONTROL_LIMIT');
   const {
@@ -65,8 +65,6 @@ export function exhaustion(
     .find((each) => each !== undefined);
   return found === undefined ? undefined : `${found}, and this check needs more`;
 }
-
-const usual = (variable: VariableName) => contract.find(({ name }) => name === variable)?.default;
 
 function connections(peer: Peer, peers: readonly Peer[], most: number): string | undefined {
   if (peer.closed?.code !== CONNECTION_LIMIT) return undefined;

@@ -16,7 +16,7 @@ import { noWelcome, ROOT_DIED, type StageRun } from './shared.js';
 import type { Changes, Minter } from './tokens.js';
 import { type Explanation, Inconclusive, NotExercised, Violation } from './verdict.js';
 import { Waits } from './waits.js';
-import { bucketOf, type Rate, type Welcome } from './welcome.js';
+import { bucketOf, differing, type Rate, type Welcome } from './welcome.js';
 
 /** How to open a connection without assuming anything of its outcome. */
 export interface OpenOptions extends RequestInit {
@@ -348,11 +348,22 @@ export class Stage extends Assertions {
     return undefined;
   }
 
-  /** Which announced number this check itself went beyond, in words. */
+  /** Which announced number this check itself went beyond, or by which its connections differ, in words. */
   exhausted(counting: Counting): string | undefined {
-    const own = [...this.#peers].find(({ welcomed }) => welcomed)?.welcome.data;
-    const announced = (own as unknown as Welcome | undefined) ?? this.#run.welcome;
-    return exhaustion([...this.#peers], announced, counting);
+    const [own, ...others] = this.#told();
+    const announced = own ?? this.#run.welcome;
+    if (!announced) return undefined;
+    const more = this.#own || !this.#run.welcome ? others : [...others, this.#run.welcome];
+    const different = more.map((each) => differing(announced, each)).find(Boolean);
+    return different ?? exhaustion([...this.#peers], announced, counting);
+  }
+
+  // What the server of this check told its connections; a further one may be another server.
+  #told(): Welcome[] {
+    const urls = this.urls.map((each) => new URL(each).href);
+    return [...this.#peers]
+      .filter(({ welcomed, url }) => welcomed && urls.includes(url.href))
+      .map(({ welcome }) => welcome.data as unknown as Welcome);
   }
 
   /** Lets go of everything. */

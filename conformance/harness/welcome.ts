@@ -1,6 +1,24 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Rate, Welcome } from '#schemas/types.js';
 
 export type { Rate, Welcome };
+
+const NUMBERS = [
+  'limits',
+  'rates',
+  'heartbeat',
+  'typing_ttl_ms',
+  'resume',
+  'dedup_window_ms',
+] as const;
+
+/** Which numbers two connections of one server were told differently, in words; undefined where they are the same. */
+export function differing(one: Welcome, other: Welcome): string | undefined {
+  const found = NUMBERS.find((each) => !isDeepStrictEqual(one[each], other[each]));
+  return found === undefined
+    ? undefined
+    : `connections are told different numbers (\`${found}\`), and the suite goes by the first`;
+}
 
 /** The bucket that limits messages of a type; undefined when none is announced for it. */
 export function bucketOf(welcome: Welcome, type: string): Rate | undefined {

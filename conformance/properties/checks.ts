@@ -3,7 +3,7 @@ import type { Stage } from '#conformance/harness/stage.js';
 import { Inconclusive, NotExercised, Vacuous, Violation } from '#conformance/harness/verdict.js';
 import { type JudgedRule, judged, situations } from './judged.js';
 import { type Observation, type ObserveOptions, observe, timeOf } from './observe.js';
-import { unreachable } from './reach.js';
+import { scarcity, unreachable } from './reach.js';
 import type { Told } from './telling.js';
 
 /** Longer than any observation lasts: whoever waits for one must not be given up on. */
@@ -41,6 +41,8 @@ function decide(rule: JudgedRule, observation: Observation, stage: Stage): void 
   const told = `in ${count} conversations its situation came about ${seen} times of at least ${floor}`;
   if (observation.inconclusive > count / 2)
     throw new Inconclusive(`the machine or the target was too busy: ${told}`);
+  const scarce = scarcity(observation.announced);
+  if (scarce !== undefined) throw new NotExercised(`${told}; ${scarce}`);
   throw new Vacuous(told);
 }
 

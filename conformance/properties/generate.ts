@@ -233,9 +233,10 @@ const MISTAKES_IN_A_ROW = 16;
 
 /**
  * Conversations in which somebody makes every mistake once, while somebody else listens, so that each is answered
- * and nobody hears of it. `round` picks the variant.
+ * and nobody hears of it. `round` picks the variant; a client may make `budget` of them.
  */
-export function* sweep(round: number): Generator<Script> {
+export function* sweep(round: number, budget = MISTAKES_IN_A_ROW): Generator<Script> {
+  const most = Math.max(1, Math.min(budget, MISTAKES_IN_A_ROW));
   for (const fault of breaches.keys())
     yield {
       clients: [{ user: 0 }, { user: 1 }],
@@ -248,8 +249,8 @@ export function* sweep(round: number): Generator<Script> {
         { op: 'chat', client: 1, wait: 1 },
       ],
     };
-  for (let from = 0; from < mistakes.length; from += MISTAKES_IN_A_ROW) {
-    const count = Math.min(MISTAKES_IN_A_ROW, mistakes.length - from);
+  for (let from = 0; from < mistakes.length; from += most) {
+    const count = Math.min(most, mistakes.length - from);
     const ops = Array.from(
       { length: count },
       (_, index): Operation => ({

@@ -1,4 +1,5 @@
 import type { Stage } from '#conformance/harness/stage.js';
+import { differing, type Welcome } from '#conformance/harness/welcome.js';
 import { type Bounds, campaign, type Finding, type Scene } from './campaign.js';
 import { corpus } from './corpus.js';
 import type { Coverage } from './coverage.js';
@@ -9,7 +10,7 @@ import { type Reproduced, reproduce } from './reproduce.js';
 import { scenes } from './scenes.js';
 import type { Script } from './script.js';
 import { operationsOf, type Told, tell, tellFinding } from './telling.js';
-import { type Announced, announcedBy } from './trace.js';
+import { type Announced, announcedBy, type Trace } from './trace.js';
 
 /** How conversations are generated and what becomes of the failed ones. */
 export interface ObserveOptions {
@@ -79,24 +80,31 @@ export async function observe(stage: Stage, options: ObserveOptions): Promise<Ob
     enough: ({ rules }) =>
       swept && due.every((rule) => situations(rules, rule) >= judged[rule].floor),
   };
-  const drawn = endless(announced.features, stage.urls.length, seed, () => {
+  const drawn = endless(announced, stage.urls.length, seed, () => {
     swept = true;
   });
-  const { findings, coverage, inconclusive, durationMs } = await campaign(
-    scene,
-    drawn,
-    bounds,
-    quick,
-  );
+  const held = await campaign(scene, drawn, bounds, quick);
+  const { coverage, inconclusive, durationMs } = held;
+  const findings = held.findings.filter(({ trace }) => !toldOtherwise(trace, stage.welcome));
   const explained = await explain(findings, scene, quick, options.folder);
   const observation = { announced, coverage, ...explained, inconclusive, heldMs: durationMs };
   options.observed?.(observation);
   return observation;
 }
 
+// What was generated and judged by other numbers proves nothing.
+function toldOtherwise(trace: Trace, welcome: Welcome): boolean {
+  return trace.entries.some(
+    (entry) =>
+      entry.kind === 'receive' &&
+      entry.message.type === 'welcome' &&
+      differing(welcome, entry.message.data as unknown as Welcome) !== undefined,
+  );
+}
+
 /** Scripts without end: the corpus, then drawn ones between those that make mistakes; `swept` is told when all were made. */
 function* endless(
-  features: readonly string[],
+  { features, limits }: Announced,
   instances: number,
   seed: number,
   swept: () => void,
@@ -105,7 +113,7 @@ function* endless(
     for (const script of corpus) yield spread(script, instances, round);
   const drawn = drawScripts(scripts(features, instances), seed);
   for (let round = 0; round < SWEEPS; round += 1) {
-    for (const [index, script] of [...sweep(round)].entries()) {
+    for (const [index, script] of [...sweep(round, limits.max_protocol_errors - 1)].entries()) {
       yield spread(script, instances, round);
       const between = BETWEEN[index % BETWEEN.length] ?? 0;
       for (let count = 0; count < between; count += 1) yield drawn.next().value as Script;

@@ -1,3 +1,4 @@
+import { usual, type VariableName } from '#conformance/harness/contract.js';
 import { requirement } from '#conformance/harness/requirements.js';
 import { type JudgedRule, judged } from './judged.js';
 import { LARGEST_FLOOD, LONGEST_MESSAGE } from './operations.js';
@@ -50,6 +51,29 @@ const obstacles: readonly (readonly [
     ({ resume }) => (resume === undefined ? 'no history is announced' : undefined),
   ],
 ];
+
+const numbers: readonly (readonly [VariableName, (announced: Announced) => number | undefined])[] =
+  [
+    ['PARLOR_MAX_MESSAGE_BYTES', ({ limits }) => limits.max_message_bytes],
+    ['PARLOR_MAX_ROOMS', ({ limits }) => limits.max_rooms],
+    ['PARLOR_MAX_CONNECTIONS_PER_USER', ({ limits }) => limits.max_connections_per_user],
+    ['PARLOR_MAX_PROTOCOL_ERRORS', ({ limits }) => limits.max_protocol_errors],
+    ['PARLOR_MESSAGES_LIMIT', ({ rates }) => limitOf(rates, 'chat')],
+    ['PARLOR_CONTROL_LIMIT', ({ rates }) => limitOf(rates, 'join')],
+  ];
+
+const limitOf = (rates: Announced['rates'], type: string) =>
+  rates.find(({ types }) => types.includes(type))?.limit;
+
+/** The announced number that leaves conversations less room than the test contract's, in words; undefined: none. */
+export function scarcity(announced: Announced): string | undefined {
+  for (const [variable, of] of numbers) {
+    const number = of(announced);
+    if (number !== undefined && number < Number(usual(variable)))
+      return `the announced numbers leave little room: ${number}, where the test contract has ${usual(variable)} (${variable})`;
+  }
+  return undefined;
+}
 
 /** Why conversations never reach a rule with what the target announces; undefined when they do. */
 export function unreachable(rule: JudgedRule, announced: Announced): string | undefined {
