@@ -24,6 +24,12 @@ describe('brief', () => {
     ],
     ['text', '{"type":', '{"type":'],
     ['text', '[1]', '[1]'],
+    [
+      'text',
+      `{"type":"chat","data":{"text":"${'a'.repeat(100)}"}}`,
+      `chat "${'a'.repeat(39)}…" of 100 bytes`,
+    ],
+    ['text', '{"type":"ch… (4200 bytes)', '4200 bytes: {"type":"ch… (4200 bytes)'],
     ['close', '4001 token_missing', 'close 4001 token_missing'],
     ['ping', '', 'ping'],
     ['handshake', 'HTTP/1.1 403 Forbidden\r\nServer: x', '403 Forbidden'],

@@ -19,7 +19,10 @@ export function brief(entry: TimelineEntry, width = 200): string {
     return clip(startLine(entry.text), width);
   if (entry.kind !== 'text')
     return clip(text.startsWith(entry.kind) ? text : `${entry.kind} ${text}`.trim(), width);
-  return clip(visible(message(entry.text) ?? entry.text), width);
+  // Of a long text only the beginning was kept, and then its size.
+  const [, size] = /… \((\d+ \w+)\)$/.exec(entry.text) ?? [];
+  const whole = size === undefined ? entry.text : `${size}: ${entry.text}`;
+  return clip(visible(message(entry.text) ?? whole), width);
 }
 
 /** The `most` entries that matter: heartbeats go first, then the middle; `left_out` says how many went. */
@@ -52,7 +55,7 @@ function message(text: string): string | undefined {
   if (typeof parsed?.['type'] !== 'string') return undefined;
   const data = record(parsed['data']) ?? {};
   const words = [parsed['type'], parsed['room'], data['code'], data['to'], data['user']];
-  if (typeof data['text'] === 'string') words.push(JSON.stringify(clip(data['text'], 40)));
+  if (typeof data['text'] === 'string') words.push(said(data['text']));
   if (typeof data['reason'] === 'string') words.push(data['reason']);
   if (typeof data['active'] === 'boolean') words.push(data['active'] ? 'active' : 'inactive');
   if (parsed['from'] !== undefined) words.push(`from ${String(parsed['from'])}`);
@@ -63,6 +66,13 @@ function message(text: string): string | undefined {
     .filter((word) => word !== undefined && word !== null)
     .map(String)
     .join(' ');
+}
+
+// Where a text is cut, its size may be what matters.
+function said(text: string): string {
+  const shown = clip(text, 40);
+  const size = shown === text ? '' : ` of ${Buffer.byteLength(text)} bytes`;
+  return `${JSON.stringify(shown)}${size}`;
 }
 
 function parse(text: string): Record<string, unknown> | undefined {
