@@ -67,7 +67,10 @@ function hint(small: Reproduced | undefined): { hint?: string } {
   if (!small) return { hint: 'There was no time left to look for a smaller conversation.' };
   const { hits, runs } = small.rate;
   const sentences = [
-    small.outcome ? '' : 'It did not happen again: the conversation is shown as it was.',
+    small.outcome || hits > 0
+      ? ''
+      : 'It did not happen again: the conversation is shown as it was.',
+    !small.outcome && hits > 0 ? 'The conversation is shown as it was.' : '',
     small.outcome && hits < runs
       ? `It is a matter of timing: ${hits} of ${runs} repetitions failed.`
       : '',

@@ -1,3 +1,8 @@
+/** Whether a script was made smaller: one that ran only once is as it was drawn. */
+export function isReduced(rate: { runs: number } | undefined): boolean {
+  return (rate?.runs ?? 0) > 1;
+}
+
 /** A script as JSON with one operation a line, which is how it is read. */
 export function scriptLines(script: unknown): string[] {
   if (

@@ -1,6 +1,6 @@
 import type { Broken, RuleBook } from '../broken.js';
 import { explain } from '../explain.js';
-import { scriptLines } from '../script.js';
+import { isReduced, scriptLines } from '../script.js';
 import { count, shorten } from '../text.js';
 import { chip, copyButton, prose } from './parts.js';
 import { frameTable, sequence } from './sequence.js';
@@ -49,7 +49,7 @@ function script({ failure: { script: found, reproduction } }: Broken): Html | fa
   const hits =
     reproduction && html`fails in ${reproduction.hits} of ${count(reproduction.runs, 'run')}`;
   if (found === undefined) return hits ? html`<p>Repeated, it ${hits}.</p>` : false;
-  return html`<h4>The smallest script</h4>${hits && html`<p>This conversation ${hits}.</p>`}<div class="command"><pre><code>${shorten(scriptLines(found).join('\n'), 20_000)}</code></pre>${copyButton('Copy the script')}</div>`;
+  return html`<h4>The ${isReduced(reproduction) ? 'smallest script' : 'script'}</h4>${hits && html`<p>This conversation ${hits}.</p>`}<div class="command"><pre><code>${shorten(scriptLines(found).join('\n'), 20_000)}</code></pre>${copyButton('Copy the script')}</div>`;
 }
 
 function why(markdown: string | undefined): Html | false {

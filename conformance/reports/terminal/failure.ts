@@ -1,5 +1,5 @@
 import type { Broken } from '../broken.js';
-import { scriptLines } from '../script.js';
+import { isReduced, scriptLines } from '../script.js';
 import { clip, count, pad, shorten, visible, visibleLines, wrap } from '../text.js';
 import type { Style } from './style.js';
 import { timeline } from './timeline.js';
@@ -100,7 +100,7 @@ function script({ failure: { script: found, reproduction } }: Broken, style: Sty
   const rest = lines.length - shown.length;
   return [
     '',
-    `  ${style.colors.bold('smallest script')}${hits ? style.colors.dim(`, ${hits}`) : ''}`,
+    `  ${style.colors.bold(isReduced(reproduction) ? 'smallest script' : 'script')}${hits ? style.colors.dim(`, ${hits}`) : ''}`,
     ...shown.map((line) => `    ${line}`),
     ...(rest > 0 ? [`    … ${count(rest, 'more line')}`] : []),
   ];
