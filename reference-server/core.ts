@@ -39,11 +39,21 @@ export async function createCore(
   parts: Parts,
   { makeBroker, ...shell }: Shell,
 ): Promise<Core> {
+  // A broker may speak before the core stands. Nobody is connected yet: it concerns nobody.
+  let standing: Core | null = null;
   const listener: Listener = {
-    item: (item) => deliver(core, item),
-    direct: (to, message) => deliverTo(core, parts.direct.recipients(core, to, message), message),
-    broadcast: (message) => deliverTo(core, parts.broadcast.recipients(core, message), message),
-    revoked: (session) => closeRevoked(core, session),
+    item(item) {
+      if (standing) deliver(standing, item);
+    },
+    direct(to, message) {
+      if (standing) deliverTo(standing, parts.direct.recipients(standing, to, message), message);
+    },
+    broadcast(message) {
+      if (standing) deliverTo(standing, parts.broadcast.recipients(standing, message), message);
+    },
+    revoked(session) {
+      if (standing) closeRevoked(standing, session);
+    },
   };
   const bounds = { resume: config.resume, dedupWindowMs: config.dedupWindowMs };
   const prefix = randomBytes(9).toString('hex');
@@ -66,5 +76,6 @@ export async function createCore(
     draining: null,
     ...shell,
   };
+  standing = core;
   return core;
 }

@@ -20,6 +20,14 @@ afterEach(async () => {
   started = [];
 });
 
+/** A broker that speaks while it is being made, as one over a network may. */
+const hasty: BrokerFactory = (instance, listener, bounds, parts) => {
+  listener.revoked('a session');
+  listener.broadcast({ type: 'broadcast', timestamp: '', data: { text: 'early' } });
+  listener.direct('ann', { type: 'direct', timestamp: '', data: { text: 'early' } });
+  return aloneInMemory(instance, listener, bounds, parts);
+};
+
 /** Holds up whoever passes until it is opened. */
 class Gate {
   #arrive: () => void = () => undefined;
@@ -227,6 +235,13 @@ describe('an open connection', () => {
       expect(active).toBe(0);
     },
   );
+
+  it('is served by a server whose broker spoke before it stood', async () => {
+    const { port } = await run({ broker: hasty });
+    const ann = await connect(port, 'ann');
+    expect(await ann.request({ type: 'ping', id: '1' })).toMatchObject({ type: 'pong', ref: '1' });
+    expect(ann.received.filter(({ type }) => type !== 'welcome' && type !== 'pong')).toEqual([]);
+  });
 
   it('is closed for a message too long, and for one that is not UTF-8', async () => {
     const limits = { max_message_bytes: 2_048, max_text_bytes: 1_024 };
