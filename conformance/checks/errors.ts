@@ -16,7 +16,8 @@ async function answered(
   const most = Math.max(1, t.welcome.limits.max_protocol_errors - 1);
   let ann: Peer | undefined;
   for (const [index, text] of texts.entries()) {
-    if (index % most === 0) ann = await t.connect('ann');
+    // Each has a budget of mistakes, and a user may have only so many connections.
+    if (index % most === 0) ann = await t.connect(index === 0 ? 'ann' : `ann-${index}`);
     ann?.sendText(text.replaceAll('ROOM', t.room('lounge')));
     const error = await ann?.errs(code, data);
     if (error) look(error, text);

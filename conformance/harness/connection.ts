@@ -76,6 +76,8 @@ export class Connection {
   readonly said: { type: string; at: number }[] = [];
   /** The longest message that was sent, in bytes. */
   largest = 0;
+  /** The longest `text` that was sent, in bytes. */
+  longestText = 0;
 
   protected readonly host: Host;
   protected readonly inbox = new Inbox();
@@ -431,6 +433,9 @@ export class Connection {
     }
     if (!isObject(value) || typeof value['type'] !== 'string') return;
     this.said.push({ type: value['type'], at: performance.now() });
+    const { text: spoken } = isObject(value['data']) ? value['data'] : {};
+    if (typeof spoken === 'string')
+      this.longestText = Math.max(this.longestText, Buffer.byteLength(spoken));
     if (typeof value['id'] === 'string') this.expectReply(value['id'], value['type']);
   }
 

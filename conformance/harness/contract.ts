@@ -68,7 +68,8 @@ export const contract = [
     name: 'PARLOR_TOKENS',
     type: 'string',
     default: null,
-    meaning: '`off`: no token is accepted, so that a session is the only credential; no check sends one then',
+    meaning:
+      '`off`: no token is accepted, so that a session is the only credential; no check sends one then',
   },
   {
     name: 'PARLOR_ALLOWED_ORIGINS',

@@ -41,6 +41,7 @@ describe('a server whose announced numbers are small', () => {
     ['PARLOR_MAX_CONNECTIONS_PER_USER', '1'],
     ['PARLOR_MESSAGES_LIMIT', '3'],
     ['PARLOR_MAX_PROTOCOL_ERRORS', '3'],
+    ['PARLOR_MAX_TEXT_BYTES', '16'],
   ])('is not called wrong: %s %s', async (name, value) => {
     const { failed, totals, reasons } = await judged(/^(?:rooms|messages|errors|chat)-/, {
       [name]: value,
@@ -48,6 +49,17 @@ describe('a server whose announced numbers are small', () => {
     expect(failed).toEqual([]);
     expect(totals?.pass).toBeGreaterThan(80);
     expect(reasons.some((reason) => reason.endsWith('and this check needs more'))).toBe(true);
+  });
+
+  it.each([
+    ['PARLOR_MESSAGES_CLOSE_AFTER', '1'],
+    ['PARLOR_MESSAGES_CLOSE_AFTER', '3'],
+    ['PARLOR_MAX_PROTOCOL_ERRORS', '2'],
+    ['PARLOR_MESSAGES_LIMIT', '1'],
+  ])('is not called wrong by the chapters of these numbers: %s %s', async (name, value) => {
+    const { failed, totals } = await judged(/^(?:rates|limits|errors)-/, { [name]: value });
+    expect(failed).toEqual([]);
+    expect(totals?.pass).toBeGreaterThan(50);
   });
 
   it('is not called wrong where it decides on a later connection first', async () => {

@@ -10,6 +10,7 @@ const PROTOCOL_ERRORS = new Set<string>(
 const CONNECTION_LIMIT = 4005;
 const PROTOCOL_ERROR_LIMIT = 4000;
 const TOO_BIG = 1009;
+const RATE_LIMITED = 4101;
 
 // A server may count what came a little before what we sent in the window.
 const SLACK_MS = 100;
@@ -24,7 +25,7 @@ export interface Counting {
 /**
  * Which announced number a check itself went beyond, in words; undefined when it kept within all of them. Checks count on
  * the numbers of the test contract. Operators choose their own, and a server is not wrong because a check asks for more
- * than it announces. The chapters `limits` and `rates` go beyond their own numbers on purpose.
+ * than it announces. The chapters `limits` and `rates` go beyond numbers of their own on purpose.
  */
 export function exhaustion(
   peers: readonly Peer[],
@@ -32,7 +33,7 @@ export function exhaustion(
   { chapter, overrides }: Counting,
 ): string | undefined {
   const { limits, rates = [] } = welcome ?? {};
-  if (!limits || chapter === 'limits') return undefined;
+  if (!limits) return undefined;
   const asked = (variable: VariableName) => Number(overrides[variable] ?? usual(variable) ?? 0);
   const scarce = ({ bucket, limit }: Rate) =>
     limit < asked(bucket === 'messages' ? 'PARLOR_MESSAGES_LIMIT' : 'PARLOR_CONTROL_LIMIT');
@@ -41,22 +42,33 @@ export function exhaustion(
     max_rooms,
     max_protocol_errors,
     max_message_bytes,
+    max_text_bytes,
   } = limits;
+  const closing = ({ bucket, close_after }: Rate) =>
+    close_after > 0 &&
+    close_after !==
+      asked(bucket === 'messages' ? 'PARLOR_MESSAGES_CLOSE_AFTER' : 'PARLOR_CONTROL_CLOSE_AFTER');
+  const ofLimits = chapter === 'limits';
   const kinds: readonly (readonly [small: boolean, reason: (peer: Peer) => string | undefined])[] =
     [
       [
-        connectionsPerUser < asked('PARLOR_MAX_CONNECTIONS_PER_USER'),
+        !ofLimits && connectionsPerUser < asked('PARLOR_MAX_CONNECTIONS_PER_USER'),
         (peer) => connections(peer, peers, connectionsPerUser),
       ],
-      [max_rooms < asked('PARLOR_MAX_ROOMS'), (peer) => rooms(peer, max_rooms)],
+      [!ofLimits && max_rooms < asked('PARLOR_MAX_ROOMS'), (peer) => rooms(peer, max_rooms)],
       [chapter !== 'rates', (peer) => rate(peer, peers, rates.filter(scarce))],
+      [true, (peer) => refusals(peer, rates.filter(closing))],
       [
         max_protocol_errors < asked('PARLOR_MAX_PROTOCOL_ERRORS'),
         (peer) => protocolErrors(peer, max_protocol_errors),
       ],
       [
-        max_message_bytes < asked('PARLOR_MAX_MESSAGE_BYTES'),
+        !ofLimits && max_message_bytes < asked('PARLOR_MAX_MESSAGE_BYTES'),
         (peer) => size(peer, max_message_bytes),
+      ],
+      [
+        !ofLimits && max_text_bytes < asked('PARLOR_MAX_TEXT_BYTES'),
+        (peer) => textSize(peer, max_text_bytes),
       ],
     ];
   const found = kinds
@@ -100,6 +112,16 @@ function rate(peer: Peer, peers: readonly Peer[], rates: readonly Rate[]): strin
   return undefined;
 }
 
+function refusals(peer: Peer, rates: readonly Rate[]): string | undefined {
+  if (peer.closed?.code !== RATE_LIMITED) return undefined;
+  const found = rates.find(({ bucket, close_after }) => {
+    const got = peer.refusals().filter(({ data }) => data.bucket === bucket).length;
+    // The refusal that closes need not be answered.
+    return got >= close_after - 1;
+  });
+  return found && `the bucket '${found.bucket}' closes after ${found.close_after} refusals`;
+}
+
 function protocolErrors(peer: Peer, most: number): string | undefined {
   if (peer.closed?.code !== PROTOCOL_ERROR_LIMIT) return undefined;
   const made = peer.received('error', ({ data }) => PROTOCOL_ERRORS.has(data.code ?? '')).length;
@@ -110,5 +132,12 @@ function protocolErrors(peer: Peer, most: number): string | undefined {
 function size(peer: Peer, most: number): string | undefined {
   return peer.closed?.code === TOO_BIG && peer.largest > most
     ? `\`max_message_bytes\` is ${most}`
+    : undefined;
+}
+
+function textSize(peer: Peer, most: number): string | undefined {
+  return peer.longestText > most &&
+    peer.received('error', { data: { code: 'invalid_payload' } }).length > 0
+    ? `\`max_text_bytes\` is ${most}`
     : undefined;
 }
