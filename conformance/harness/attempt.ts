@@ -1,6 +1,7 @@
 import type { Check } from './check.js';
 import type { Acquired } from './instances.js';
 import { Journal } from './journal.js';
+import { isApart } from './plan.js';
 import { type Instance, lastOutput } from './process.js';
 import { requirement } from './requirements.js';
 import type { StageRun } from './shared.js';
@@ -30,8 +31,6 @@ export interface Circumstances {
   final: boolean;
   /** How long the check's announced times make it last, in milliseconds. */
   lasts: number;
-  /** Whether it runs on the server for checks that touch the whole of one. */
-  apart: boolean;
   begun: (stage: Stage) => void;
 }
 
@@ -39,7 +38,7 @@ export interface Circumstances {
 export async function attempt(
   check: Check,
   run: StageRun,
-  { nonce, final, lasts, apart, begun }: Circumstances,
+  { nonce, final, lasts, begun }: Circumstances,
 ): Promise<Attempt> {
   const start = performance.now();
   let own: Acquired | undefined;
@@ -48,6 +47,7 @@ export async function attempt(
   let timer: NodeJS.Timeout | undefined;
   let complaints = listen(run.target.instances);
   try {
+    const apart = isApart(check, run.target);
     const { instance = apart ? {} : undefined, orTarget, shared } = check.options;
     if (instance && (run.target.launch || !orTarget)) {
       own = await run.instances.acquire(instance, apart ? 'apart' : shared ? 'all' : undefined);

@@ -6,7 +6,7 @@ import type { Check } from './check.js';
 import type { Reporter, RunEnd, TargetInfo } from './events.js';
 import { Instances } from './instances.js';
 import { Ledger } from './ledger.js';
-import { type Plan, plan } from './plan.js';
+import { isApart, type Plan, plan } from './plan.js';
 import type { Preflight } from './preflight.js';
 import { type Death, Pulse } from './pulse.js';
 import type { RunOptions } from './run.js';
@@ -48,7 +48,6 @@ export class Conductor implements StageRun {
   // What a busy machine left undecided, and what may have ended the server.
   readonly #busy: Check[] = [];
   readonly #suspects: Check[] = [];
-  #apart: Plan['apart'] = new Set();
   #everWelcomed: boolean;
   #unwelcomed = 0;
   #told: Death | undefined;
@@ -84,7 +83,6 @@ export class Conductor implements StageRun {
   async conduct(): Promise<RunEnd> {
     const { checks } = this.#options;
     const todo = plan(checks, this.target, this.welcome);
-    this.#apart = todo.apart;
     await this.#opening(todo);
     for (const { check, reason } of todo.notExercised) await this.#ledger.skip(check, reason);
     for (const { rule, reason } of todo.excluded) await this.#ledger.exclude(rule, reason);
@@ -223,12 +221,11 @@ export class Conductor implements StageRun {
       nonce: this.#nonce,
       final,
       lasts: this.welcome && check.options.takes ? check.options.takes(this.welcome) : 0,
-      apart: this.#apart.has(check),
       begun,
     });
     await this.#ledger.findings(check, outcome.stage);
     const undecided = outcome.result === 'violation' || outcome.result === 'inconclusive';
-    const shared = !check.options.instance && !this.#apart.has(check);
+    const shared = !check.options.instance && !isApart(check, this.target);
     // Whatever was under way when the server died and came back says nothing.
     if (undecided && shared && !final && this.#pulse.revivedAt > start) {
       this.#suspects.push(check);

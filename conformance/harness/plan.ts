@@ -8,8 +8,6 @@ import type { Welcome } from './welcome.js';
 export interface Plan {
   /** Side by side, in this order. */
   together: Check[];
-  /** Those of them that run one at a time, on a server for them. */
-  apart: ReadonlySet<Check>;
   /** One at a time, after all others. */
   alone: Check[];
   notExercised: { check: Check; reason: string }[];
@@ -21,6 +19,11 @@ export interface Plan {
 
 const STARTUP_MS = 500;
 const EACH_MS = 15;
+
+/** Whether a check runs on the server for checks that touch the whole of one, beside all else. */
+export function isApart({ options }: Check, { launch, urls }: RunningTarget): boolean {
+  return options.alone === 'apart' && launch !== undefined && urls.length === 1;
+}
 
 /** Sorts checks by what the target announces and what the runner knows of it. */
 export function plan(
@@ -37,20 +40,18 @@ export function plan(
   }
   // A run of some chapters speaks of their rules only.
   const chapters = new Set(checks.map(({ rule }) => requirement(rule).chapter));
-  const owned = target.launch !== undefined && target.urls.length === 1;
-  const isApart = ({ options }: Check) => owned && options.alone === 'apart';
-  const alone = runnable.filter((check) => check.options.alone && !isApart(check));
-  const rest = runnable.filter((check) => !alone.includes(check));
+  const isLast = (check: Check) => check.options.alone !== undefined && !isApart(check, target);
+  const alone = runnable.filter(isLast);
+  const rest = runnable.filter((check) => !isLast(check));
   // What lasts longest starts first.
   const first = (check: Check) =>
-    check.options.timers === true || check.options.instance !== undefined || isApart(check);
+    check.options.timers === true || check.options.instance !== undefined || isApart(check, target);
   const lasting = (list: readonly Check[]) =>
     list
       .map(({ options }) => (welcome && options.takes ? options.takes(welcome) : 0))
       .filter(Number.isFinite);
   return {
     together: [...rest.filter(first), ...rest.filter((check) => !first(check))],
-    apart: new Set(rest.filter(isApart)),
     alone,
     notExercised,
     excluded: Object.entries(excluded)
