@@ -15,6 +15,8 @@ const RATE_LIMITED = 4101;
 // A server may count what came a little before what we sent in the window.
 const SLACK_MS = 100;
 
+const BUDGET = 'max_protocol_errors';
+
 /** What a check counts on. */
 export interface Counting {
   chapter: string;
@@ -35,66 +37,45 @@ export function exhaustion(
   const { limits, rates = [] } = welcome ?? {};
   if (!limits) return undefined;
   const asked = (variable: VariableName) => Number(overrides[variable] ?? usual(variable) ?? 0);
-  const scarce = ({ bucket, limit }: Rate) =>
-    limit < asked(bucket === 'messages' ? 'PARLOR_MESSAGES_LIMIT' : 'PARLOR_CONTROL_LIMIT');
-  const {
-    max_connections_per_user: connectionsPerUser,
-    max_rooms,
-    max_protocol_errors,
-    max_message_bytes,
-    max_text_bytes,
-  } = limits;
-  const closing = ({ bucket, close_after }: Rate) =>
-    close_after > 0 &&
-    close_after !==
-      asked(bucket === 'messages' ? 'PARLOR_MESSAGES_CLOSE_AFTER' : 'PARLOR_CONTROL_CLOSE_AFTER');
-  const ofLimits = chapter === 'limits';
-  const kinds: readonly (readonly [small: boolean, reason: (peer: Peer) => string | undefined])[] =
-    [
-      [
-        !ofLimits && connectionsPerUser < asked('PARLOR_MAX_CONNECTIONS_PER_USER'),
-        (peer) => connections(peer, peers, connectionsPerUser),
-      ],
-      [!ofLimits && max_rooms < asked('PARLOR_MAX_ROOMS'), (peer) => rooms(peer, max_rooms)],
-      [chapter !== 'rates', (peer) => rate(peer, peers, rates.filter(scarce))],
-      [true, (peer) => refusals(peer, rates.filter(closing))],
-      [
-        max_protocol_errors < asked('PARLOR_MAX_PROTOCOL_ERRORS'),
-        (peer) => protocolErrors(peer, max_protocol_errors),
-      ],
-      [
-        !ofLimits && max_message_bytes < asked('PARLOR_MAX_MESSAGE_BYTES'),
-        (peer) => size(peer, max_message_bytes),
-      ],
-      [
-        !ofLimits && max_text_bytes < asked('PARLOR_MAX_TEXT_BYTES'),
-        (peer) => textSize(peer, max_text_bytes),
-      ],
-    ];
-  const found = kinds
-    .filter(([small]) => small)
-    .flatMap(([, reason]) => peers.map(reason))
-    .find((each) => each !== undefined);
+  const small = names.filter((name) => limits[name] < asked(`PARLOR_${upper(name)}`));
+  // The budget of mistakes is the one that belongs to another chapter.
+  const counted = chapter === 'limits' ? small.filter((name) => name === BUDGET) : small;
+  const scarce = rates.filter(({ bucket, limit }) => limit < asked(`PARLOR_${kind(bucket)}_LIMIT`));
+  const closing = rates.filter(
+    ({ bucket, close_after }) =>
+      close_after > 0 && close_after !== asked(`PARLOR_${kind(bucket)}_CLOSE_AFTER`),
+  );
+  const reasons: readonly ((peer: Peer) => string | undefined)[] = [
+    ...counted.map(
+      (name) => (peer: Peer) =>
+        excesses[name](peer, limits[name], peers) ? `\`${name}\` is ${limits[name]}` : undefined,
+    ),
+    (peer) => (chapter === 'rates' ? undefined : rate(peer, peers, scarce)),
+    (peer) => refusals(peer, closing),
+  ];
+  const found = reasons.flatMap((reason) => peers.map(reason)).find((each) => each !== undefined);
   return found === undefined ? undefined : `${found}, and this check needs more`;
 }
 
-function connections(peer: Peer, peers: readonly Peer[], most: number): string | undefined {
-  if (peer.closed?.code !== CONNECTION_LIMIT) return undefined;
+// The names of the contract's variables follow those of the limits and buckets.
+const upper = <Name extends string>(name: Name) => name.toUpperCase() as Uppercase<Name>;
+const kind = (bucket: string) => (bucket === 'messages' ? 'MESSAGES' : 'CONTROL');
+
+function connections(peer: Peer, most: number, peers: readonly Peer[]): boolean {
+  if (peer.closed?.code !== CONNECTION_LIMIT) return false;
   // Whose connection this is, is not known here: other checks may have others of that user.
-  if (peer.user === '') return `\`max_connections_per_user\` is ${most}`;
+  if (peer.user === '') return true;
   // Of connections that open side by side, a server may well decide on a later one first.
   const { at } = peer.closed;
   const others = peers.filter(
     (each) => each !== peer && each.user === peer.user && each.openedAt <= at,
   );
-  return others.length >= most ? `\`max_connections_per_user\` is ${most}` : undefined;
+  return others.length >= most;
 }
 
-function rooms(peer: Peer, most: number): string | undefined {
+function rooms(peer: Peer, most: number): boolean {
   const joins = peer.said.filter(({ type }) => type === 'join').length;
-  return joins > most && peer.received('error', { data: { code: 'too_many_rooms' } }).length > 0
-    ? `\`max_rooms\` is ${most}`
-    : undefined;
+  return joins > most && refused(peer, 'too_many_rooms');
 }
 
 function rate(peer: Peer, peers: readonly Peer[], rates: readonly Rate[]): string | undefined {
@@ -122,22 +103,31 @@ function refusals(peer: Peer, rates: readonly Rate[]): string | undefined {
   return found && `the bucket '${found.bucket}' closes after ${found.close_after} refusals`;
 }
 
-function protocolErrors(peer: Peer, most: number): string | undefined {
-  if (peer.closed?.code !== PROTOCOL_ERROR_LIMIT) return undefined;
+function protocolErrors(peer: Peer, most: number): boolean {
+  if (peer.closed?.code !== PROTOCOL_ERROR_LIMIT) return false;
   const made = peer.received('error', ({ data }) => PROTOCOL_ERRORS.has(data.code ?? '')).length;
   // The message that spends the budget need not be answered.
-  return made >= most - 1 ? `\`max_protocol_errors\` is ${most}` : undefined;
+  return made >= most - 1;
 }
 
-function size(peer: Peer, most: number): string | undefined {
-  return peer.closed?.code === TOO_BIG && peer.largest > most
-    ? `\`max_message_bytes\` is ${most}`
-    : undefined;
+function messageSize(peer: Peer, most: number): boolean {
+  return peer.closed?.code === TOO_BIG && peer.largest > most;
 }
 
-function textSize(peer: Peer, most: number): string | undefined {
-  return peer.longestText > most &&
-    peer.received('error', { data: { code: 'invalid_payload' } }).length > 0
-    ? `\`max_text_bytes\` is ${most}`
-    : undefined;
+function textSize(peer: Peer, most: number): boolean {
+  return peer.longestText > most && refused(peer, 'invalid_payload');
 }
+
+function refused(peer: Peer, code: string): boolean {
+  return peer.received('error', { data: { code } }).length > 0;
+}
+
+/** Whether a connection went beyond a limit, and was told so. */
+const excesses = {
+  max_connections_per_user: connections,
+  max_rooms: rooms,
+  [BUDGET]: protocolErrors,
+  max_message_bytes: messageSize,
+  max_text_bytes: textSize,
+};
+const names = Object.keys(excesses) as (keyof typeof excesses)[];
