@@ -68,7 +68,6 @@ export function contractTable(variables: readonly Variable[]): string {
 /** What the config table needs of a schema. */
 interface Described {
   type?: string;
-  enum?: readonly unknown[];
   description?: string;
   items?: Described;
   properties?: Readonly<Record<string, Described>>;

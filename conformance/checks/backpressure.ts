@@ -1,7 +1,7 @@
 import { check } from '#conformance/harness/check.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import { bucketOf, type Welcome } from '#conformance/harness/welcome.js';
+import { bucketOf } from '#conformance/harness/welcome.js';
 
 const MIB = 1024 * 1024;
 
@@ -27,13 +27,10 @@ const LONG_QUEUE = { ...FREE, PARLOR_MAX_QUEUE_BYTES: String(16 * MIB) };
 const BLOCKED =
   'A loop that awaits the send to one member after the other stops at the one that does not read: give each connection a queue of its own.';
 
-// What the server at the other end of this peer announces; an instance of its own may differ from the target.
-const announced = (peer: Peer) => peer.welcome.data as unknown as Welcome;
-
 /** A river of chats from one member to a room, each about as long as a message may be. */
 function river(t: Stage, sender: Peer) {
-  const { limits, rates } = announced(sender);
-  const rate = bucketOf({ rates } as Welcome, 'chat');
+  const { limits, rates } = sender.announced;
+  const rate = bucketOf({ rates }, 'chat');
   const size = Math.min(limits.max_message_bytes, 64 * 1024) - ENVELOPE;
   if (size <= ENVELOPE)
     t.notExercised(
@@ -71,7 +68,7 @@ async function floods(
   sloth: Peer,
   then: (texts: readonly string[]) => Promise<void> = async () => {},
 ): Promise<void> {
-  const { max_queue_bytes } = announced(ann).limits;
+  const { max_queue_bytes } = ann.announced.limits;
   const { pours, size } = river(t, ann);
   sloth.pause();
   for (let sent = 0; sent < max_queue_bytes + KERNELS && !hasLeft(ann, sloth); ) {
@@ -84,11 +81,11 @@ async function floods(
 // Sends less than a queue to a member that stops reading for a moment.
 async function pauses(t: Stage): Promise<void> {
   const [ann, bob] = await t.join('lounge', 'ann', 'bob');
-  const { limits, rates } = announced(ann);
+  const { limits, rates } = ann.announced;
   const { pours, size } = river(t, ann);
   const budget = Math.min(
     0.75 * limits.max_queue_bytes,
-    (bucketOf({ rates } as Welcome, 'chat')?.limit ?? 100) * 0.75 * size,
+    (bucketOf({ rates }, 'chat')?.limit ?? 100) * 0.75 * size,
   );
   const texts: string[] = [];
   bob.pause();

@@ -2,6 +2,7 @@ import { check } from '#conformance/harness/check.js';
 import type { Data, Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
+import { bucketOf } from '#conformance/harness/welcome.js';
 import { budget } from './errors.budget.js';
 import { hostile } from './errors.hostile.js';
 
@@ -371,7 +372,7 @@ export const errors = [
 
   check('errors-rate-before-forbidden', async (t) => {
     const ann = await t.connect('ann', { claims: { rooms: [t.room('lounge')] } });
-    const rate = t.welcome.rates.find(({ types }) => types.includes('join'));
+    const rate = bucketOf(t.welcome, 'join');
     if (!rate || rate.limit > 2_000)
       return t.notExercised('no bucket counts join, or one that is too large to fill');
     const other = rate.types.includes('ping') ? 'ping' : 'join';

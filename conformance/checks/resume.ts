@@ -2,7 +2,7 @@ import { check } from '#conformance/harness/check.js';
 import type { Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import type { Welcome } from '#conformance/harness/welcome.js';
+import { bucketOf } from '#conformance/harness/welcome.js';
 import { showsAcked } from './pictures.js';
 import { duplicates } from './resume.duplicates.js';
 import { forgetful, patient, RESUME_MS } from './servers.js';
@@ -110,8 +110,7 @@ const BATCH = 20;
 
 /** Bob says many things, where his instance admits so many. */
 async function talks(t: Stage, bob: Peer, count: number): Promise<void> {
-  const { rates } = bob.welcome.data as unknown as Welcome;
-  const limit = rates.find(({ types }) => types.includes('chat'))?.limit ?? count;
+  const limit = bucketOf(bob.announced, 'chat')?.limit ?? count;
   if (limit < count + 10) t.notExercised(`the instance admits ${limit} messages, not ${count}`);
   // Not all at once: a right server may take its time over each, with a broker far away.
   for (let from = 0; from < count; from += BATCH)
@@ -124,7 +123,7 @@ async function talks(t: Stage, bob: Peer, count: number): Promise<void> {
 
 /** The instance has to keep so many events. */
 function keeps(t: Stage, bob: Peer, count: number): void {
-  const { resume } = bob.welcome.data as unknown as Welcome;
+  const { resume } = bob.announced;
   const most = resume?.max_events ?? 0;
   if (most < count) t.notExercised(`the instance keeps ${most} events, not ${count}`);
 }

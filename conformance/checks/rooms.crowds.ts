@@ -1,7 +1,6 @@
 import { check } from '#conformance/harness/check.js';
 import type { Data } from '#conformance/harness/message.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import type { Welcome } from '#conformance/harness/welcome.js';
 import { patient, SILENT_MS } from './servers.js';
 
 const CROWD = 1_001;
@@ -19,7 +18,7 @@ interface Crowd {
 async function crowd({ connect, pause, inconclusive, notExercised }: Stage): Promise<Crowd> {
   const begin = performance.now();
   const host = await connect('host');
-  const { interval_ms, timeout_ms } = (host.welcome.data as unknown as Welcome).heartbeat;
+  const { interval_ms, timeout_ms } = host.announced.heartbeat;
   if (interval_ms + timeout_ms < SILENT_MS)
     notExercised(
       `a heartbeat of ${interval_ms} and ${timeout_ms} ms is announced: it ends those who do not read`,

@@ -2,6 +2,7 @@ import { check } from '#conformance/harness/check.js';
 import { encodeFrame, opcodes } from '#conformance/harness/frames.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
+import { bucketOf } from '#conformance/harness/welcome.js';
 import {
   type Ask,
   dial,
@@ -214,12 +215,12 @@ export const messages = [
 
 // Beyond its limit, a ping is answered with an error, which is a reply as well.
 async function manyPings(t: Stage): Promise<void> {
-  const rate = t.welcome.rates.find(({ types }) => types.includes('ping'));
+  const rate = bucketOf(t.welcome, 'ping');
   if (rate && rate.close_after > 0)
     t.notExercised(`the bucket ${rate.bucket} closes after ${rate.close_after} refusals`);
   const peer = await dial(t);
   let seen = peer.log.length;
-  const refs: (string | undefined)[] = [];
+  const refs: string[] = [];
   const replies = () => {
     for (; seen < peer.log.length; seen += 1) {
       const ref = peer.log[seen]?.message.ref;

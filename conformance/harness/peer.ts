@@ -6,6 +6,7 @@ import type { Host } from './host.js';
 import { type Match, predicate, wording } from './inbox.js';
 import { type Data, describe, type Message, type Received } from './message.js';
 import { Violation } from './verdict.js';
+import type { Welcome } from './welcome.js';
 import type { Close } from './wire.js';
 
 /** Envelope members to add to a message; `room` is a label. */
@@ -40,6 +41,11 @@ export class Peer extends Connection {
   get welcome(): Message {
     if (!this.firstWelcome) throw new Error(`${this.label} has not been welcomed`);
     return this.firstWelcome;
+  }
+
+  /** What the server announced in it: a further server may announce something else than the target. */
+  get announced(): Welcome {
+    return this.welcome.data as unknown as Welcome;
   }
 
   /** Sends a message; no `id` unless given, no waiting. */

@@ -363,7 +363,7 @@ export class Stage extends Assertions {
     const urls = this.urls.map((each) => new URL(each).href);
     return [...this.#peers]
       .filter(({ welcomed, url }) => welcomed && urls.includes(url.href))
-      .map(({ welcome }) => welcome.data as unknown as Welcome);
+      .map(({ announced }) => announced);
   }
 
   /** Lets go of everything. */

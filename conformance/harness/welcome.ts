@@ -21,6 +21,9 @@ export function differing(one: Welcome, other: Welcome): string | undefined {
 }
 
 /** The bucket that limits messages of a type; undefined when none is announced for it. */
-export function bucketOf(welcome: Welcome, type: string): Rate | undefined {
-  return welcome.rates.find((rate) => rate.types.includes(type));
+export function bucketOf(
+  { rates }: { readonly rates: readonly Rate[] },
+  type: string,
+): Rate | undefined {
+  return rates.find((rate) => rate.types.includes(type));
 }

@@ -1,3 +1,4 @@
+import { bucketOf } from '#conformance/harness/welcome.js';
 import type { Rate } from '#schemas/types.js';
 import type { Live } from './participant.js';
 import type { Announced } from './trace.js';
@@ -14,7 +15,7 @@ export class Budget {
 
   /** The bucket that counts a type. */
   bucket(type: string): Rate | undefined {
-    return this.#announced.rates.find((each) => each.types.includes(type));
+    return bucketOf(this.#announced, type);
   }
 
   /** How many messages of a type this connection may still send. */

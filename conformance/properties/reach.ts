@@ -1,5 +1,6 @@
 import { usual, type VariableName } from '#conformance/harness/contract.js';
 import { requirement } from '#conformance/harness/requirements.js';
+import { bucketOf } from '#conformance/harness/welcome.js';
 import { type JudgedRule, judged } from './judged.js';
 import { LARGEST_FLOOD, LONGEST_MESSAGE } from './operations.js';
 import type { Announced } from './trace.js';
@@ -12,7 +13,7 @@ const obstacles: readonly (readonly [
   [
     /^rates-(over|window|burst|refused)/,
     ({ rates }) => {
-      const bucket = rates.find((each) => each.types.includes('chat'));
+      const bucket = bucketOf({ rates }, 'chat');
       if (!bucket) return 'no bucket limits chat';
       if (bucket.close_after === 1) return 'the first refusal closes the connection';
       return bucket.limit > LARGEST_FLOOD
@@ -58,12 +59,9 @@ const numbers: readonly (readonly [VariableName, (announced: Announced) => numbe
     ['PARLOR_MAX_ROOMS', ({ limits }) => limits.max_rooms],
     ['PARLOR_MAX_CONNECTIONS_PER_USER', ({ limits }) => limits.max_connections_per_user],
     ['PARLOR_MAX_PROTOCOL_ERRORS', ({ limits }) => limits.max_protocol_errors],
-    ['PARLOR_MESSAGES_LIMIT', ({ rates }) => limitOf(rates, 'chat')],
-    ['PARLOR_CONTROL_LIMIT', ({ rates }) => limitOf(rates, 'join')],
+    ['PARLOR_MESSAGES_LIMIT', (announced) => bucketOf(announced, 'chat')?.limit],
+    ['PARLOR_CONTROL_LIMIT', (announced) => bucketOf(announced, 'join')?.limit],
   ];
-
-const limitOf = (rates: Announced['rates'], type: string) =>
-  rates.find(({ types }) => types.includes(type))?.limit;
 
 /** The announced number that leaves conversations less room than the test contract's, in words; undefined: none. */
 export function scarcity(announced: Announced): string | undefined {

@@ -1,4 +1,5 @@
 import { buildBinary, type Message } from '#conformance/harness/message.js';
+import { bucketOf } from '#conformance/harness/welcome.js';
 import type { Announced } from '../trace.js';
 import { read } from './reading.js';
 
@@ -162,7 +163,7 @@ export class Server {
   }
 
   #admit(peer: Peer, type: string, now: number): boolean {
-    const rate = this.announced.rates.find((each) => each.types.includes(type));
+    const rate = bucketOf(this.announced, type);
     if (!rate) return true;
     const log = rate.scope === 'user' ? (this.#logs.get(peer.user) ?? []) : peer.control;
     const recent = log.filter((each) => each > now - rate.window_ms);
