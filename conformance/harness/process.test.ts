@@ -27,6 +27,7 @@ describe('a started server', () => {
     const url = String(line).trim();
     expect(await listens(url)).toBe(true);
     runner.kill('SIGKILL');
+    // When it is gone is the machine's business; by itself `poll` would give up after a second.
     await expect.poll(() => listens(url), { timeout: 30_000 }).toBe(false);
   });
 

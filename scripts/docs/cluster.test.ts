@@ -108,6 +108,7 @@ describe.skipIf(!existsSync(python))(
       for (;;) {
         const [, count] = (await link.pubsub('NUMSUB', 'room:hall')) as [string, number];
         if (count === members.length) return;
+        // Redis tells nobody of a subscription: it has to be asked again.
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     }

@@ -103,6 +103,7 @@ async function begin(lines: readonly WireLine[], port: number, claims: object) {
   return peers;
 }
 
+// A conversation that hangs is told by its line; the test's own end would only say that it took too long.
 async function within<T>(promise: Promise<T>, what: () => string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
