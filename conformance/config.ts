@@ -63,6 +63,8 @@ function read<T>(text: string, name: string, schema: object, whole: string): T {
     ownProperties: true,
     allErrors: true,
     verbose: true,
+    validateSchema: false,
+    code: { optimize: false },
   }).compile<T>(schema);
   if (check(value)) return value;
   const sentences = (check.errors ?? []).map(

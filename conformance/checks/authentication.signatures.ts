@@ -157,7 +157,7 @@ export const signatures = [
 
   check('authentication-key-confusion-refused', async (t) => {
     const shared = t.minter.config.algorithm === 'HS256';
-    const own = shared ? await t.launch({ PARLOR_TOKEN_ALGORITHM: 'RS256' }) : undefined;
+    const own = shared ? await t.launch(publicKey.instance, { shared: true }) : undefined;
     const minter = own?.minter ?? t.minter;
     if (own) await takesTokens(t, own, minter);
     for (const [what, token] of Object.entries(confusions(minter, t.user('mallory'))))

@@ -3,9 +3,9 @@ import type { RuleId } from '#conformance/harness/requirements.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { oneTooMany, opened, refusals, welcomed } from './openings.js';
 import { CLOSE_AFTER, strict } from './servers.js';
+import { drainedBy, retold } from './shutdown.drain.js';
 
-// Refusals of the rate that end a connection, and how long a server says that it is about to restart.
-const GRACE_MS = 200;
+const RETRY_AFTER = /;retry_after_ms=\d+$/;
 
 // Closes of many kinds: the harness holds every Close frame to the registry.
 async function provoke(t: Stage): Promise<void> {
@@ -67,12 +67,17 @@ export const closes = [
   check(
     'closes-retry-after',
     async (t) => {
-      const ann = await t.connect('ann');
-      t.instance.signal('SIGTERM');
-      const { code } = await ann.ends(GRACE_MS);
-      if (code !== 1012) t.notExercised(`the server goes away with ${code}`);
+      const drain = await drainedBy(t, 'SIGTERM');
+      retold(t, drain);
+      const restarts = drain.clients.filter(({ close }) => close?.code === 1012);
+      if (restarts.length === 0) t.notExercised('the server goes away with another code');
+      for (const { label, close } of restarts)
+        t.assert(RETRY_AFTER.test(close?.reason ?? ''), {
+          expected: 'a reason with 1012 such as server_restart;retry_after_ms=8000',
+          actual: `${label}: ${close?.detail}`,
+        });
     },
-    { variant: 'restart', instance: { PARLOR_GRACE_MS: String(GRACE_MS) } },
+    { variant: 'restart', needs: ['start'], timers: true },
   ),
 
   check('closes-any-client-code', async (t) => {

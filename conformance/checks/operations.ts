@@ -1,7 +1,7 @@
 import { check } from '#conformance/harness/check.js';
 import type { HttpAnswer } from '#conformance/harness/http.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import { Violation } from '#conformance/harness/verdict.js';
+import { doorsOf, retoldDoors } from './shutdown.drain.js';
 
 const STATS = '/stats';
 const HEALTH = '/health/websocket';
@@ -80,19 +80,14 @@ export const operations = [
   check(
     'operations-health-draining',
     async (t) => {
-      const ann = await t.connect('ann');
-      t.instance.signal();
-      await ann.receives('server_shutdown');
-      const answer = await t.http(HEALTH).catch((error: unknown) => {
-        // A listening socket that is closed already is right, too.
-        if (error instanceof Violation) return null;
-        throw error;
-      });
+      const doors = await doorsOf(t);
+      retoldDoors(t, doors);
+      const answer = doors.health;
       if (answer === null) return;
       t.equal(answer.status, 503, `the status of GET ${HEALTH} after server_shutdown`);
       t.equal((answer.json() as { status?: unknown }).status, 'draining', '`status` in its body');
     },
-    { instance: {} },
+    { needs: ['start'], timers: true },
   ),
 
   check(

@@ -196,8 +196,8 @@ const ending = {
   needs,
   timers: true,
   takes: () => ENDING_MS,
-  // One each: those that two checks share may be over when one of them is repeated.
   instance: { PARLOR_SESSION_LIFETIME_MS: String(ENDING_MS) },
+  shared: true,
 } as const;
 
 // A connection whose session ends at `at`, in milliseconds since 1970.

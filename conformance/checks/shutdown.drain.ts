@@ -1,4 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { HandshakeResponse } from '#conformance/harness/handshake.js';
+import type { HttpAnswer } from '#conformance/harness/http.js';
 import type { Received } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Instance } from '#conformance/harness/process.js';
@@ -81,6 +83,55 @@ async function observe(t: Stage, signal: 'SIGTERM' | 'SIGINT'): Promise<Drain> {
   lag.disable();
   const exit = await ended(exits(t, instance, graceMs));
   return { signal, clients: peers.map(seen), exit, lagMs: lag.max / 1e6 };
+}
+
+/** How a server that is about to end received those who came then. */
+export interface Doors {
+  /** What came of a WebSocket connection that was opened after the notice. */
+  late: { response: HandshakeResponse; welcomed: boolean; close: Close | undefined };
+  /** The answer to a request for its health; null where there was no connection to be had. */
+  health: HttpAnswer | null;
+}
+
+/** Knocks at the doors of a server that drains; made once for all checks that look at it. */
+export function doorsOf(t: Stage): Promise<Doors> {
+  return t.once(`doors${t.final ? ', again' : ''}`, () => knock(t));
+}
+
+async function knock(t: Stage): Promise<Doors> {
+  const at = await t.launch(QUIET);
+  const ann = await t.connect('ann', { at });
+  at.signal('SIGTERM');
+  const { data } = await ann.receives('server_shutdown');
+  const health = t.http('/health/websocket', { at }).catch((error: unknown) => {
+    // A listening socket that is closed already is right, too.
+    if (error instanceof Violation) return null;
+    throw error;
+  });
+  const eve = await t.open({ label: 'eve', at, token: t.mint('eve'), subprotocols: ['parlor.v1'] });
+  await ended(
+    eve.until(
+      () => eve.received('welcome')[0] ?? eve.closed,
+      () => ({ expected: 'the end of a connection without welcome', actual: 'it is still open' }),
+      { extraMs: (data.grace_ms ?? 0) + 2 * CLOSING_MS, outlivesClose: true },
+    ),
+  );
+  return {
+    late: { response: eve.response, welcomed: eve.welcomed, close: eve.closed },
+    health: await health,
+  };
+}
+
+/** Tells in the timeline of a check what came of knocking. */
+export function retoldDoors(t: Stage, { late, health }: Doors): void {
+  t.note('observed once for several checks: after SIGTERM and the notice, eve and a request come');
+  const { status } = late.response;
+  t.note(
+    `eve: ${status === 0 ? 'no connection' : `HTTP ${status}`}${late.welcomed ? ', welcome' : ''}`,
+  );
+  t.note(
+    `GET /health/websocket: ${health ? `HTTP ${health.status} ${health.body}` : 'no connection'}`,
+  );
 }
 
 /** How the process ends, within the announced grace and the time for closing. */

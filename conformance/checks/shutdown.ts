@@ -5,10 +5,12 @@ import type { Stage } from '#conformance/harness/stage.js';
 import {
   CLOSING_MS,
   type Drained,
+  doorsOf,
   drainedBy,
   exits,
   QUIET,
   retold,
+  retoldDoors,
   seen,
 } from './shutdown.drain.js';
 
@@ -89,8 +91,8 @@ const exitsWell = (signal: Signal) => async (t: Stage) => {
 };
 
 // Signals the check's own instance, and waits until this client knows.
-async function signalled({ instance }: Stage, ann: Peer, signal: Signal = 'SIGTERM') {
-  instance.signal(signal);
+async function signalled({ instance }: Stage, ann: Peer) {
+  instance.signal('SIGTERM');
   return ann.receives('server_shutdown');
 }
 
@@ -136,9 +138,6 @@ function judgeReplies(t: Stage, ann: Peer, asked: ReadonlyMap<string, number>): 
   }
   return decided;
 }
-
-const late = ({ open, mint }: Stage) =>
-  open({ label: 'late', token: mint('late'), subprotocols: ['parlor.v1'] });
 
 const passive = { needs: ['start'], timers: true } as const;
 
@@ -227,39 +226,33 @@ export const shutdown = [
   check(
     'shutdown-no-welcome-while-draining',
     async (t) => {
-      const ann = await t.connect('ann');
-      const { data } = await signalled(t, ann);
-      const eve = await late(t);
-      await eve.until(
-        () => eve.received('welcome')[0] ?? eve.closed,
-        () => ({ expected: 'the end of a connection without welcome', actual: 'it is still open' }),
-        { extraMs: (data.grace_ms ?? 0) + 2 * CLOSING_MS, outlivesClose: true },
-      );
-      t.assert(!eve.welcomed, {
+      const doors = await doorsOf(t);
+      retoldDoors(t, doors);
+      const { welcomed, close } = doors.late;
+      t.assert(!welcomed && close, {
         expected: [
           'no welcome on a connection opened after the notice: HTTP 503, no TCP connection',
           'or a close with 1012 or 4100',
         ],
-        actual: 'a welcome came',
+        actual: welcomed ? 'a welcome came' : 'it is still open',
       });
     },
-    { instance: QUIET },
+    passive,
   ),
 
   check(
     'shutdown-upgrade-refused',
     async (t) => {
-      const ann = await t.connect('ann');
-      await signalled(t, ann);
-      const { response } = await late(t);
-      const { status, headers } = response;
+      const doors = await doorsOf(t);
+      retoldDoors(t, doors);
+      const { status, headers } = doors.late.response;
       const refused = status === 503 && headers['retry-after'] !== undefined;
       t.assert(status === 0 || refused, {
         expected: ['HTTP 503 with a Retry-After header', 'no TCP connection'],
         actual: `HTTP ${status}${status === 503 ? ' without a Retry-After header' : ''}`,
       });
     },
-    { instance: QUIET },
+    passive,
   ),
 
   check(

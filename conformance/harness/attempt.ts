@@ -50,7 +50,11 @@ export async function attempt(
     const apart = isApart(check, run.target);
     const { instance = apart ? {} : undefined, orTarget, shared } = check.options;
     if (instance && (run.target.launch || !orTarget)) {
-      own = await run.instances.acquire(instance, apart ? 'apart' : shared ? 'all' : undefined);
+      // The last attempt depends on nobody: what others have done to a shared server does not touch it.
+      own = await run.instances.acquire(
+        instance,
+        apart ? 'apart' : shared && !final ? 'all' : undefined,
+      );
       stage = new Stage(run, journal, nonce, final, own.instance);
       complaints = listen([own.instance]);
     }
@@ -71,7 +75,9 @@ export async function attempt(
     for (const text of complaints()) journal.add('server', 'note', 'note', text);
     journal.end();
     const found = beyond(check, stage, classify(error, stage));
-    const doubt = run.doubts ? await doubted(check, found, stage, run, start) : undefined;
+    const doubt = run.doubts
+      ? await doubted(check, found, stage, run, Math.min(start, stage.since))
+      : undefined;
     return { ...(doubt ?? found), stage, duration: performance.now() - start };
   } finally {
     clearTimeout(timer);

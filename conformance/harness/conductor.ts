@@ -36,7 +36,7 @@ export class Conductor implements StageRun {
   readonly instances: Instances;
   readonly stalls = new Stalls();
   readonly doubts: boolean;
-  readonly observed = new Map<string, Promise<unknown>>();
+  readonly observed = new Map<string, { since: number; outcome: Promise<unknown> }>();
   readonly surplus = new Surplus();
   hopeless: Violation | undefined;
   readonly #options: RunOptions;

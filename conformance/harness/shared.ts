@@ -20,7 +20,7 @@ export interface StageRun {
   /** Tells the run that a connection with valid credentials was welcomed, or was not. */
   welcomed(yes: boolean): void;
   /** What checks of the run observe once for all of them. */
-  readonly observed: Map<string, Promise<unknown>>;
+  readonly observed: Map<string, { since: number; outcome: Promise<unknown> }>;
   /** What the connections of the run have received unasked. */
   readonly surplus: Surplus;
   /** The servers that checks ask for. */

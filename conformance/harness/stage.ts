@@ -52,6 +52,7 @@ export class Stage extends Assertions {
   readonly bugs: unknown[] = [];
   /** Whether this is the last attempt. */
   readonly final: boolean;
+  #since = performance.now();
   /** Whether connections go to the instances of a cluster in turn; else all go to the first. */
   spread = false;
   readonly #run: StageRun;
@@ -293,10 +294,14 @@ export class Stage extends Assertions {
 
   /** Makes a costly observation once for all checks of the run that name it. */
   readonly once = <T>(name: string, observe: () => Promise<T>): Promise<T> => {
-    const known = this.#run.observed.get(name) as Promise<T> | undefined;
-    const observation = known ?? observe().catch((error: unknown) => this.#doubt(error));
+    const known = this.#run.observed.get(name);
+    const observation = known ?? {
+      since: performance.now(),
+      outcome: observe().catch((error: unknown) => this.#doubt(error)),
+    };
     if (!known) this.#run.observed.set(name, observation);
-    return observation;
+    this.#since = Math.min(this.#since, observation.since);
+    return observation.outcome as Promise<T>;
   };
 
   /**
@@ -315,6 +320,11 @@ export class Stage extends Assertions {
     this.#aborts.add(() => void release());
     return instance;
   };
+
+  /** Since when what this check judges was observed, in milliseconds of `performance.now()`. */
+  get since(): number {
+    return this.#since;
+  }
 
   // Only the check that observes has the connections that a late Pong may have ended; all others have its outcome.
   async #doubt(error: unknown): Promise<never> {
