@@ -7,9 +7,9 @@ import {
   type Algorithm,
   assemble,
   type Changes,
-  freshToken,
-  Minter,
+  type Minter,
   signWith,
+  strangerKey,
 } from '#conformance/harness/tokens.js';
 import { closed, decided } from './openings.js';
 
@@ -83,7 +83,7 @@ export interface Stranger {
 
 const strangers = new Map<Algorithm, Stranger>();
 
-/** A key that the target does not know; the same throughout a run, for making one takes long. */
+/** A key that the target does not know; the same throughout a run. */
 export function stranger(algorithm: Algorithm): Stranger {
   const known = strangers.get(algorithm);
   if (known) return known;
@@ -97,7 +97,7 @@ function newStranger(algorithm: Algorithm): Stranger {
     const key = randomBytes(32).toString('hex');
     return { algorithm, key, jwk: { kty: 'oct', k: Buffer.from(key).toString('base64url') } };
   }
-  const key = new Minter(freshToken(algorithm)).privateKey;
+  const key = strangerKey(algorithm);
   return { algorithm, key, jwk: createPublicKey(key).export({ format: 'jwk' }) };
 }
 

@@ -342,19 +342,25 @@ export const rates = [
     async (t) => {
       const { tries } = await start(t);
       const { limit, window_ms } = tries.rate;
-      // The oldest is well within its window by then, and the newest is not: the wait is that of the oldest.
-      await tries.burst(Math.ceil(limit / 2));
-      await t.pause(window_ms / 2);
-      await tries.burst(Math.floor(limit / 2));
-      await tries.burst(1);
-      const refused = tries.last;
-      const wait = Number(tries.refusal()['retry_after_ms']);
-      // All that was admitted has left the window by then, however long the wait is said to be.
-      const gone = performance.now() - refused.sent;
-      await t.pause(Math.max(0, Math.min(wait * 0.55, window_ms * 1.1) - gone));
-      await tries.burst(1);
-      if (tries.last.replied > refused.sent + wait * 0.8)
-        t.inconclusive('the probe came after 80 % of retry_after_ms');
+      let wait = Number.NaN;
+      const early = async () => {
+        // The oldest is well within its window by then, and the newest is not: the wait is that of the oldest.
+        await tries.burst(Math.ceil(limit / 2));
+        await t.pause(window_ms * 0.6);
+        await tries.burst(Math.floor(limit / 2));
+        await tries.burst(1);
+        const refused = tries.last;
+        wait = Number(tries.refusal()['retry_after_ms']);
+        // All that was admitted has left the window by then, however long the wait is said to be.
+        const gone = performance.now() - refused.sent;
+        await t.pause(Math.max(0, Math.min(wait * 0.45, window_ms * 1.1) - gone));
+        await tries.burst(1);
+        return tries.last.replied <= refused.sent + wait * 0.8;
+      };
+      for (let round = 1; !(await early()); round += 1) {
+        if (round === 3) t.inconclusive('the probe came after 80 % of retry_after_ms');
+        await t.pause(window_ms * 1.1);
+      }
       t.assert(!tries.last.admitted, {
         expected: `a message that arrives before 80 % of retry_after_ms (${wait} ms) is refused`,
         actual: 'it is admitted',

@@ -178,7 +178,7 @@ function lacking(overrides: Overrides, error: unknown): never {
   throw new NotExercised(`the server does not start with ${optional.join(', ')}: ${error.message}`);
 }
 
-// Making an RSA key takes long, and who has it gains nothing: one for each algorithm is enough.
+// One for each algorithm is enough.
 const keys = new Map<Algorithm, ReturnType<typeof freshToken>>();
 
 // A server that is started with another algorithm and no key gets one for it.

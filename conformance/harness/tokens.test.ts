@@ -1,7 +1,16 @@
 import { createPublicKey, createSecretKey } from 'node:crypto';
 import { decodeProtectedHeader, jwtVerify } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { algorithms, assemble, freshToken, hmac, Minter, segment, signWith } from './tokens.js';
+import {
+  algorithms,
+  assemble,
+  freshToken,
+  hmac,
+  Minter,
+  segment,
+  signWith,
+  strangerKey,
+} from './tokens.js';
 import { UsageError } from './verdict.js';
 
 const claims = { issuer: 'https://issuer.test', audience: 'parlor-test' };
@@ -43,8 +52,8 @@ describe('a minted token', () => {
     const secret = createSecretKey(Buffer.from(publicKey ?? ''));
     await expect(jwtVerify(confused, secret)).resolves.toBeTruthy();
     expect(segment('not json')).toBe(Buffer.from('not json').toString('base64url'));
-    const other = freshToken('RS256');
-    const foreign = new Minter(other).mint('ann');
+    const key = strangerKey('RS256');
+    const foreign = assemble(minter.parts('ann'), (input) => signWith('RS256', key, input));
     await expect(jwtVerify(foreign, minter.publicKey)).rejects.toThrow();
   });
 
@@ -67,6 +76,13 @@ describe('a minted token', () => {
     [
       { algorithm: 'RS256' as const, privateKey: freshToken('ES256').privateKey ?? '' },
       'needs a key of type rsa, this one is ec',
+    ],
+    [
+      {
+        algorithm: 'RS256' as const,
+        privateKey: strangerKey('RS256').export({ type: 'pkcs8', format: 'pem' }) as string,
+      },
+      'published in RFC 7520',
     ],
   ])('is not promised by %j', (config, message) => {
     expect(() => new Minter(config)).toThrow(UsageError);

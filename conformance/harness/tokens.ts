@@ -9,6 +9,7 @@ import {
   sign,
 } from 'node:crypto';
 import { Mint, type MintCommand } from './minting.js';
+import { isOfStranger, keyOfStarted, keyOfStranger } from './published.js';
 import { NotExercised, TargetError, UsageError } from './verdict.js';
 
 /** The algorithms that a target may be configured with. */
@@ -200,20 +201,28 @@ export function signWith(algorithm: string, key: KeyObject | string, input: stri
 /** A secret or key pair of an algorithm, for both sides. */
 export type FreshToken = TokenConfig & { algorithm: Algorithm; publicKey?: string };
 
-/** A fresh secret or key pair for an algorithm, as a started server gets it. */
+/** A secret or key pair for an algorithm, as a started server gets it; fresh, but for RSA. */
 export function freshToken(algorithm: Algorithm): FreshToken {
   if (algorithm === 'HS256') return { algorithm, secret: randomBytes(32).toString('hex') };
-  const pair =
-    algorithm === 'RS256'
-      ? generateKeyPairSync('rsa', { modulusLength: 2048 })
-      : algorithm === 'ES256'
-        ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
-        : generateKeyPairSync('ed25519');
+  const key = algorithm === 'RS256' ? keyOfStarted() : freshKey(algorithm);
   return {
     algorithm,
-    privateKey: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
-    publicKey: pair.publicKey.export({ type: 'spki', format: 'pem' }) as string,
+    privateKey: key.export({ type: 'pkcs8', format: 'pem' }) as string,
+    publicKey: createPublicKey(key).export({ type: 'spki', format: 'pem' }) as string,
   };
+}
+
+/** The key of somebody who may not sign. */
+export function strangerKey(algorithm: Exclude<Algorithm, 'HS256'>): KeyObject {
+  return algorithm === 'RS256' ? keyOfStranger() : freshKey(algorithm);
+}
+
+function freshKey(algorithm: 'ES256' | 'EdDSA'): KeyObject {
+  const pair =
+    algorithm === 'ES256'
+      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      : generateKeyPairSync('ed25519');
+  return pair.privateKey;
 }
 
 function readKey({
@@ -239,6 +248,10 @@ function readKey({
   if (key.asymmetricKeyType !== fitting)
     throw new UsageError(
       `token: ${algorithm} needs a key of type ${fitting}, this one is ${key.asymmetricKeyType}`,
+    );
+  if (isOfStranger(key))
+    throw new UsageError(
+      'token: this key is published in RFC 7520, section 3.4; anybody can sign with it, and the suite does: take another',
     );
   return key;
 }
