@@ -63,6 +63,16 @@ describe('the environment', () => {
     [{ PARLOR_SESSIONS: 's=ann,s=bob' }, 'must have each value once, not again for bob.'],
     [{ PARLOR_MESSAGES_LIMIT: '0' }, 'PARLOR_MESSAGES_LIMIT must be an integer of at least 1'],
     [{ PARLOR_MAX_MESSAGE_BYTES: '4096' }, 'must exceed max_text_bytes'],
+    [{ PARLOR_MAX_TEXT_BYTES: '0' }, 'PARLOR_MAX_TEXT_BYTES must be an integer of at least 1'],
+    [{ PARLOR_MAX_ROOMS: '0' }, 'PARLOR_MAX_ROOMS must be an integer of at least 1, not "0".'],
+    [
+      { PARLOR_MAX_CONNECTIONS_PER_USER: '0' },
+      'PARLOR_MAX_CONNECTIONS_PER_USER must be an integer of at least 1, not "0".',
+    ],
+    [
+      { PARLOR_MAX_PROTOCOL_ERRORS: '0' },
+      'PARLOR_MAX_PROTOCOL_ERRORS must be an integer of at least 1, not "0".',
+    ],
     [{ PARLOR_HEARTBEAT_TIMEOUT_MS: '1' }, 'The heartbeat timeout'],
     [{ PARLOR_DEFLATE: 'yes' }, 'PARLOR_DEFLATE must be on or off, not "yes".'],
     [{ PORT: '99999' }, 'PORT must be at most 65535, not "99999".'],
@@ -70,4 +80,14 @@ describe('the environment', () => {
     expect(() => config(env)).toThrow(OptionError);
     expect(() => config(env)).toThrow(sentence);
   });
+
+  it.each(['max_text_bytes', 'max_rooms', 'max_connections_per_user', 'max_protocol_errors'])(
+    'refuses a %s of 0 also from a program',
+    (name) => {
+      const options = { tokens: { secret: SECRET }, limits: { [name]: 0 } };
+      expect(() => resolveOptions(options)).toThrow(
+        `The limit ${name} must be an integer of at least 1, not 0.`,
+      );
+    },
+  );
 });

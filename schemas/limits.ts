@@ -1,16 +1,16 @@
-import { as, Count, closed, Milliseconds } from './envelope.js';
+import { as, Count, closed, Milliseconds, Positive } from './envelope.js';
 
 export const Limits = closed(
   {
     max_message_bytes: as(
-      Count,
+      Positive,
       'Longest message in bytes, after reassembly and inflation; a longer one closes 1009.',
     ),
-    max_text_bytes: as(Count, 'Longest `text`, in bytes of UTF-8.'),
-    max_rooms: as(Count, 'Rooms that one connection may be in.'),
-    max_connections_per_user: as(Count, 'Connections that one user may have.'),
+    max_text_bytes: as(Positive, 'Longest `text`, in bytes of UTF-8.'),
+    max_rooms: as(Positive, 'Rooms that one connection may be in.'),
+    max_connections_per_user: as(Positive, 'Connections that one user may have.'),
     max_protocol_errors: as(
-      Count,
+      Positive,
       'Protocol errors in a window that close the connection with 4000.',
     ),
     protocol_error_window_ms: as(Milliseconds, 'Length of that window in milliseconds.'),

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import core from './examples/welcome.server/accept/core.json' with { type: 'json' };
 import { validateAck, validateBody, validateClient, validateServer } from './validate.js';
 
 const chat = { type: 'chat', room: 'lounge', data: { text: 'Hello' } };
@@ -42,6 +43,21 @@ describe('a validator', () => {
       expect(validateServer('chat', { ...event, seq, data: { text: 'x' } })?.path).toBe('/seq');
     expect(validateServer('chat', { ...event, seq: 2 ** 53 - 1, data: { text: 'x' } })).toBeNull();
   });
+
+  it.each(['max_text_bytes', 'max_rooms', 'max_connections_per_user', 'max_protocol_errors'])(
+    'takes a %s of 1, and none of 0, with which nobody could do anything',
+    (name) => {
+      const welcome = (value: number) => ({
+        ...core,
+        data: { ...core.data, limits: { ...core.data.limits, [name]: value } },
+      });
+      expect(validateServer('welcome', welcome(1))).toBeNull();
+      expect(validateServer('welcome', welcome(0))).toEqual({
+        path: `/data/limits/${name}`,
+        message: 'must be >= 1',
+      });
+    },
+  );
 
   it('points with JSON Pointers', () => {
     expect(validateServer('chat', { ...event, data: { text: 'x', 'a/b~c': 1 } })).toEqual({

@@ -52,17 +52,18 @@ type Config struct {
 // Load reads the configuration from the environment.
 func Load() (*Config, error) {
 	var faults []error
-	number := func(name string, fallback int) int {
+	from := func(least int, name string, fallback int) int {
 		text := os.Getenv(name)
 		if text == "" {
 			return fallback
 		}
 		n, err := strconv.Atoi(text)
-		if err != nil || n < 0 {
-			faults = append(faults, fmt.Errorf("%s has to be a whole number from 0, not %q", name, text))
+		if err != nil || n < least {
+			faults = append(faults, fmt.Errorf("%s has to be a whole number from %d, not %q", name, least, text))
 		}
 		return n
 	}
+	number := func(name string, fallback int) int { return from(0, name, fallback) }
 	duration := func(name string, fallback int) time.Duration {
 		return time.Duration(number(name, fallback)) * time.Millisecond
 	}
@@ -78,11 +79,11 @@ func Load() (*Config, error) {
 		Grace:             duration("PARLOR_GRACE_MS", 10000),
 		TypingTTL:         duration("PARLOR_TYPING_TTL_MS", 6000),
 		Limits: Limits{
-			MessageBytes:          number("PARLOR_MAX_MESSAGE_BYTES", 65536),
-			TextBytes:             number("PARLOR_MAX_TEXT_BYTES", 4096),
-			Rooms:                 number("PARLOR_MAX_ROOMS", 50),
-			ConnectionsPerUser:    number("PARLOR_MAX_CONNECTIONS_PER_USER", 10),
-			ProtocolErrors:        number("PARLOR_MAX_PROTOCOL_ERRORS", 20),
+			MessageBytes:          from(1, "PARLOR_MAX_MESSAGE_BYTES", 65536),
+			TextBytes:             from(1, "PARLOR_MAX_TEXT_BYTES", 4096),
+			Rooms:                 from(1, "PARLOR_MAX_ROOMS", 50),
+			ConnectionsPerUser:    from(1, "PARLOR_MAX_CONNECTIONS_PER_USER", 10),
+			ProtocolErrors:        from(1, "PARLOR_MAX_PROTOCOL_ERRORS", 20),
 			ProtocolErrorWindowMS: number("PARLOR_PROTOCOL_ERROR_WINDOW_MS", 60000),
 			QueueBytes:            number("PARLOR_MAX_QUEUE_BYTES", 1048576),
 		},
