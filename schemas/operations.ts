@@ -8,7 +8,7 @@ export const stats = open(
     active_connections: ActiveConnections,
     total_messages: as(Count, 'Accepted messages of the bucket `messages` since the start.'),
     uptime_seconds: Type.Number({
-      description: 'Seconds since the start.',
+      description: 'Seconds since the start, whole or with fractions.',
       minimum: 0,
       maximum: Number.MAX_SAFE_INTEGER,
     }),
