@@ -41,8 +41,9 @@ const membership = [
     await chats;
     for (const [i, peer] of late.entries()) {
       const all = peer.received();
-      const early = all.slice(0, all.indexOf(acks[i] as Message)).filter(({ ref }) => !ref);
-      assert(!early.some(({ room }) => room !== undefined), {
+      const before = all.slice(0, all.indexOf(acks[i] as Message));
+      const early = before.filter(({ ref, room }) => !ref && room !== undefined);
+      assert(early.length === 0, {
         expected: `${peer.label} receives the ack of the join before any event of the room`,
         actual: `before the ack came ${JSON.stringify(early)}`,
         hint: 'Between becoming a member and answering nothing may be awaited.',

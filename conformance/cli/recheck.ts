@@ -57,7 +57,7 @@ function mended({ rule, trace }: Failed, { told, judgement }: Rechecked, style: 
   const plain = (text: string) => text.replaceAll(`.${trace.namespace}`, '');
   const others = judgement.causes.map((each) => `it breaks ${each.rule}: ${plain(each.actual)}`);
   return [
-    ...timeline(readable({ rule, ...told }).timeline, style, '  '),
+    ...timeline(readable({ rule, ...told }), style, '  '),
     '',
     ...others,
     `the stored trace does not break ${rule}`,

@@ -21,11 +21,12 @@ export function explain(text: string, failure: Failure | undefined): string {
 }
 
 /** A timeline as lines of text: time, client, direction and frame. */
-export function frameLines({ timeline }: Failure): string[] {
-  const { head, left_out, tail } = excerpt(timeline, TIMELINE);
-  const row = (entry: (typeof timeline)[number]) =>
-    `${entry.at_ms.toFixed(1).padStart(8)} ms  ${visible(entry.peer)} ${arrow(entry)} ${brief(entry)}`;
-  return [...head.map(row), ...(left_out > 0 ? [`… ${left_out} left out`] : []), ...tail.map(row)];
+export function frameLines(failure: Failure): string[] {
+  return excerpt(failure, TIMELINE).map((entry) =>
+    typeof entry === 'number'
+      ? `… ${entry} left out`
+      : `${entry.at_ms.toFixed(1).padStart(8)} ms  ${visible(entry.peer)} ${arrow(entry)} ${brief(entry)}`,
+  );
 }
 
 function section(lines: readonly string[]): string[] {

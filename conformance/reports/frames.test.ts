@@ -39,31 +39,48 @@ describe('brief', () => {
   });
 });
 
+const rows = (timeline: TimelineEntry[], most: number) =>
+  excerpt({ timeline, expected: [], actual: '' }, most).map((each) =>
+    typeof each === 'number' ? each : each.text,
+  );
+
 describe('excerpt', () => {
   it('drops heartbeats first, then the middle, and says how much', () => {
     const pings = Array.from({ length: 50 }, () => entry('ping', ''));
     const texts = Array.from({ length: 12 }, (_, index) => entry('text', String(index)));
-    expect(excerpt([...pings, ...texts], 20)).toEqual({ head: texts, left_out: 0, tail: [] });
-    const { head, left_out, tail } = excerpt(texts, 8);
-    expect([...head, ...tail].map(({ text }) => text)).toEqual([
-      '0',
-      '1',
-      '6',
-      '7',
-      '8',
-      '9',
-      '10',
-      '11',
+    expect(rows([...pings, ...texts], 20)).toEqual(texts.map(({ text }) => text));
+    expect(rows(texts, 8)).toEqual(['0', '1', 4, '6', '7', '8', '9', '10', '11']);
+  });
+
+  it('keeps the frame that the failure quotes, as the client saw it that is named', () => {
+    const other = '{"type":"chat","seq":1}';
+    const early = '{"type": "chat", "seq": 2}';
+    const timeline = Array.from({ length: 20 }, (_, index) => entry('text', String(index)));
+    timeline[6] = { ...entry('text', early), peer: 'bob' };
+    timeline[8] = entry('text', early);
+    timeline[9] = entry('text', other);
+    const actual = 'before the ack came [{"type":"chat","seq":2}]';
+    const told = { timeline, expected: ['ann receives the ack first'], actual };
+    expect(excerpt(told, 8)).toEqual([
+      ...timeline.slice(0, 2),
+      6,
+      timeline[8],
+      6,
+      ...timeline.slice(15),
     ]);
-    expect(left_out).toBe(4);
+    expect(excerpt({ ...told, expected: [] }, 8)).toContain(timeline[6]);
+  });
+
+  it('shows no more than it may, however much the failure quotes', () => {
+    const timeline = Array.from({ length: 40 }, (_, seq) => entry('text', `{"seq":${seq}}`));
+    const actual = timeline.map(({ text }) => text).join(',');
+    const shown = excerpt({ timeline, expected: [], actual }, 8);
+    expect(shown.filter((each) => typeof each !== 'number')).toHaveLength(8);
+    expect(shown.at(-1)).toBe(timeline.at(-1));
   });
 
   it('keeps heartbeats where there is nothing else', () => {
-    expect(
-      excerpt(
-        Array.from({ length: 9 }, () => entry('ping', '')),
-        4,
-      ),
-    ).toMatchObject({ left_out: 5 });
+    const pings = Array.from({ length: 9 }, () => entry('ping', ''));
+    expect(rows(pings, 4)).toEqual(['', 5, '', '', '']);
   });
 });

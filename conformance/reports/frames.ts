@@ -1,4 +1,4 @@
-import type { TimelineEntry } from '#conformance/harness/events.js';
+import type { Failure, TimelineEntry } from '#conformance/harness/events.js';
 import { clip, visible } from './text.js';
 
 /** The clients of a timeline, in the order of their first appearance. */
@@ -25,20 +25,45 @@ export function brief(entry: TimelineEntry, width = 200): string {
   return clip(visible(message(entry.text) ?? whole), width);
 }
 
-/** The `most` entries that matter: heartbeats go first, then the middle; `left_out` says how many went. */
-export function excerpt(
-  timeline: readonly TimelineEntry[],
-  most: number,
-): { head: TimelineEntry[]; left_out: number; tail: TimelineEntry[] } {
+/** What a failure has that its timeline is shown by. */
+export type Told = Pick<Failure, 'timeline' | 'expected' | 'actual'>;
+
+/**
+ * The `most` entries that matter, in their order, and between them how many are left out there: heartbeats go first,
+ * then those of the middle of which the failure does not speak.
+ */
+export function excerpt(failure: Told, most: number): (TimelineEntry | number)[] {
+  const { timeline } = failure;
   const quiet = timeline.filter(({ kind }) => kind !== 'ping' && kind !== 'pong');
-  const entries = timeline.length > most && quiet.length > 0 ? quiet : [...timeline];
-  if (entries.length <= most) return { head: entries, left_out: 0, tail: [] };
+  const entries = timeline.length > most && quiet.length > 0 ? quiet : timeline;
+  if (entries.length <= most) return [...entries];
   const first = Math.floor(most / 4);
-  return {
-    head: entries.slice(0, first),
-    left_out: entries.length - most,
-    tail: entries.slice(entries.length - (most - first)),
-  };
+  const spoken = spokenOf(entries, failure).slice(0, first);
+  const kept = new Set([...entries.slice(0, first), ...spoken]);
+  for (const entry of entries.toReversed()) if (kept.size < most) kept.add(entry);
+  const rows: (TimelineEntry | number)[] = [];
+  for (const entry of entries) {
+    const before = rows.at(-1);
+    if (kept.has(entry)) rows.push(entry);
+    else if (typeof before === 'number') rows[rows.length - 1] = before + 1;
+    else rows.push(1);
+  }
+  return rows;
+}
+
+// The messages that the failure quotes; of one that several clients saw, that of a client which the failure names.
+function spokenOf(entries: readonly TimelineEntry[], { expected, actual }: Told): TimelineEntry[] {
+  const told = [...expected, actual].join(' ');
+  const words = new Set(told.split(/\s+/));
+  const quoted = entries.filter(({ kind, text }) => kind === 'text' && quotes(told, text));
+  const named = quoted.filter(({ peer }) => words.has(peer));
+  return named.length > 0 ? named : quoted;
+}
+
+// A failure writes a message as JSON without spaces, whatever came over the wire.
+function quotes(told: string, text: string): boolean {
+  const message = parse(text);
+  return message !== undefined && told.includes(JSON.stringify(message));
 }
 
 // `GET /ws?x=1` of a request, `101 Switching Protocols` of a response.

@@ -25,7 +25,7 @@ ${known && html`<dt>Known</dt><dd>${known.reason}${known.expires !== undefined &
 ${failure.hint !== undefined && html`<dt>Hint</dt><dd class="hint">${prose(shorten(failure.hint, LONGEST))}</dd>`}
 </dl>
 ${follows(broken)}
-${failure.timeline.length > 0 && html`<h4>What went over the wire</h4>${sequence(failure.timeline, check)}${frameTable(failure.timeline, check)}`}
+${failure.timeline.length > 0 && html`<h4>What went over the wire</h4>${sequence(failure, check)}${frameTable(failure.timeline, check)}`}
 ${script(broken)}
 ${failure.replay !== undefined && html`<h4>Run it again</h4><div class="command"><pre><code>${failure.replay}</code></pre>${copyButton('Copy the command')}</div>`}
 ${why(book.why(rule))}

@@ -1,6 +1,6 @@
 import type { TimelineEntry } from '#conformance/harness/events.js';
-import { brief, excerpt, peers } from '../frames.js';
-import { clip, shorten } from '../text.js';
+import { brief, excerpt, peers, type Told } from '../frames.js';
+import { clip, count, shorten } from '../text.js';
 import { type Html, html } from './template.js';
 
 const SERVER = 56;
@@ -23,18 +23,15 @@ interface Layout {
 }
 
 /** A timeline as a drawn sequence: time runs down, the server on the left, a lane per client. */
-export function sequence(timeline: readonly TimelineEntry[], title: string): Html {
-  const { head, left_out, tail } = excerpt(timeline, MOST);
-  const shown = [...head, ...tail];
-  const gap = left_out > 0 ? 1 : 0;
-  const layout = layOut(peers(shown), shown.length + gap);
+export function sequence(failure: Told, title: string): Html {
+  const rows = excerpt(failure, MOST);
+  const shown = rows.filter((each) => typeof each !== 'number');
+  const layout = layOut(peers(shown), rows.length);
   const { names, width, height } = layout;
   return html`<div class="sequence" role="region" aria-label="Timeline of ${title}" tabindex="0">
 <svg width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="Sequence of ${shown.length} frames between the server and ${names.join(', ')}; the same as a table below.">
 ${serverLane(height)}${names.map((name, index) => clientLane(name, index, layout))}
-${head.map((entry, index) => row(entry, rowY(index), layout))}
-${gap > 0 && html`<text class="gap" x="${SERVER + 12}" y="${rowY(head.length)}">… ${left_out} entries left out</text>`}
-${tail.map((entry, index) => row(entry, rowY(head.length + gap + index), layout))}
+${rows.map((each, index) => (typeof each === 'number' ? gap(each, rowY(index)) : row(each, rowY(index), layout)))}
 </svg></div>`;
 }
 
@@ -70,6 +67,11 @@ function serverLane(height: number): Html {
 function clientLane(name: string, index: number, { lane, height }: Layout): Html {
   const x = SERVER + lane * (index + 1);
   return html`<line class="lane" x1="${x}" y1="${HEAD - 10}" x2="${x}" y2="${height - 6}"/><text class="name" x="${x + 6}" y="${HEAD - 20}" text-anchor="end">${clip(name, fits(lane))}</text>`;
+}
+
+function gap(leftOut: number, y: number): Html {
+  return html`<text class="gap" x="${SERVER + 12}" y="${y}">… ${count(leftOut, 'frame')} left out</text>
+`;
 }
 
 function row(entry: TimelineEntry, y: number, layout: Layout): Html {

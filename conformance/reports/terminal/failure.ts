@@ -32,7 +32,7 @@ export function failure(broken: Broken, style: Style): string[] {
           style,
         )),
     ...follows(broken, style),
-    ...section(timeline(found.timeline, style, '  ')),
+    ...section(timeline(found, style, '  ')),
     ...script(broken, style),
     ...again(found.replay, style),
     '',

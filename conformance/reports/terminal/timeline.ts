@@ -1,5 +1,5 @@
 import type { TimelineEntry } from '#conformance/harness/events.js';
-import { arrow, brief, excerpt, peers } from '../frames.js';
+import { arrow, brief, excerpt, peers, type Told } from '../frames.js';
 import { clip, count, pad, visible } from '../text.js';
 import type { Style } from './style.js';
 
@@ -8,26 +8,23 @@ const NARROWEST = 16;
 const TIME = 8;
 
 /** A timeline of frames with a column per client; with too many clients for that, a line per frame with its name. */
-export function timeline(
-  entries: readonly TimelineEntry[],
-  style: Style,
-  indent: string,
-): string[] {
-  if (entries.length === 0) return [];
-  const { head, left_out, tail } = excerpt(entries, MOST);
-  const names = peers([...head, ...tail]);
+export function timeline(failure: Told, style: Style, indent: string): string[] {
+  const rows = excerpt(failure, MOST);
+  if (rows.length === 0) return [];
+  const names = peers(rows.filter((each) => typeof each !== 'number'));
   const room = style.width - indent.length - TIME;
   const width = Math.floor(room / Math.max(1, names.length)) - 1;
   const inColumns = width >= NARROWEST;
   const row = (entry: TimelineEntry) =>
     inColumns ? columnRow(entry, names, width, room, style) : namedRow(entry, names, room, style);
   const title = inColumns ? names.map((name) => pad(visible(name), width)).join(' ') : '';
-  const gap = `… ${count(left_out, 'entry').replace('entrys', 'entries')} left out; the JSON and HTML reports have them`;
+  const gap = (leftOut: number) => {
+    const text = `… ${count(leftOut, 'frame')} left out; the JSON and HTML reports have all`;
+    return style.colors.dim(' '.repeat(TIME) + clip(text, room));
+  };
   return [
     ...(title === '' ? [] : [style.colors.bold(`${'ms'.padStart(TIME - 2)}  ${title}`.trimEnd())]),
-    ...head.map(row),
-    ...(left_out > 0 ? [style.colors.dim(' '.repeat(TIME) + clip(gap, room))] : []),
-    ...tail.map(row),
+    ...rows.map((each) => (typeof each === 'number' ? gap(each) : row(each))),
   ].map((line) => (indent + line).trimEnd());
 }
 
