@@ -179,7 +179,7 @@ const ofFlood = (rule: RuleId, side: keyof Flood) =>
   check(
     rule,
     async (t) => {
-      const flood = await t.once(`flood${t.final ? ', again' : ''}`, () => observe(t));
+      const flood = await t.once('flood', () => observe(t));
       t.note('observed once for several checks: ann writes to a room, bob reads, sloth does not');
       const found = flood[side];
       if (found) throw found;

@@ -60,8 +60,7 @@ async function ended<T>(promise: Promise<T>): Promise<T | undefined> {
 
 /** Drains a server with ten clients in one room; made once for all checks that only look at it. */
 export function drainedBy(t: Stage, signal: 'SIGTERM' | 'SIGINT'): Promise<Drain> {
-  // What failed for the noise of the machine is observed once more.
-  return t.once(`drain by ${signal}${t.final ? ', again' : ''}`, () => observe(t, signal));
+  return t.once(`drain by ${signal}`, () => observe(t, signal));
 }
 
 async function observe(t: Stage, signal: 'SIGTERM' | 'SIGINT'): Promise<Drain> {
@@ -95,7 +94,7 @@ export interface Doors {
 
 /** Knocks at the doors of a server that drains; made once for all checks that look at it. */
 export function doorsOf(t: Stage): Promise<Doors> {
-  return t.once(`doors${t.final ? ', again' : ''}`, () => knock(t));
+  return t.once('doors', () => knock(t));
 }
 
 async function knock(t: Stage): Promise<Doors> {

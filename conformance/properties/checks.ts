@@ -19,7 +19,8 @@ export function conversations(options: ObserveOptions = {}): Check[] {
     check(
       rule,
       async (stage) => {
-        const shared = stage.once(VARIANT, () => observe(stage, options));
+        // A conversation is judged by what was said in it, not by when.
+        const shared = stage.once(VARIANT, () => observe(stage, options), { steady: true });
         const waiting = { expected: 'the conversations end', actual: 'they did not' };
         decide(rule, await stage.within(shared, waiting, PATIENCE_MS), stage);
       },

@@ -49,7 +49,10 @@ export function sample(
 ): Record<string, unknown> {
   const known = drawn.get(request) ?? fc.sample(request.valid, { seed: 1, numRuns: SAMPLES });
   drawn.set(request, known);
-  const { id: _, ...message } = structuredClone(known[variant % SAMPLES]) as Record<string, unknown>;
+  const { id: _, ...message } = structuredClone(known[variant % SAMPLES]) as Record<
+    string,
+    unknown
+  >;
   const { type } = request;
   return { ...message, type, ...('room' in message && { room }) };
 }
