@@ -1,7 +1,7 @@
 import { check } from '#conformance/harness/check.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { OpenOptions, Stage } from '#conformance/harness/stage.js';
-import { NotExercised } from '#conformance/harness/verdict.js';
+import { NotExercised, Violation } from '#conformance/harness/verdict.js';
 import { answered, closed, decided, opened, welcomed } from './openings.js';
 
 interface Session {
@@ -45,6 +45,20 @@ const revocationMs = ({ welcome }: Stage) => Number(welcome.session_revocation_m
 // A silent connection shows a server that looks at the session only when something comes.
 const unheard = (bound: number) =>
   `Whoever revokes has to reach the open connections: keep them by session, where the logout finds all of them. Where another process revokes, let the store or a broker tell this one, or ask the store for the session of each open connection on a timer, well within session_revocation_ms = ${bound}. To look when a message comes is not enough: this connection is silent.`;
+
+// Holds a connection to be open after a session was revoked that is not its own.
+async function spared(peer: Peer, whose: string): Promise<void> {
+  try {
+    await peer.staysOpen();
+  } catch (error) {
+    if (!(error instanceof Violation)) throw error;
+    const expected = `the connection ${whose} stays open when a session is revoked that is not its own`;
+    const hint = peer.closed
+      ? `Look at how a revocation finds the connections to close: by the session that is revoked, and by nothing wider. By user it takes those of other sessions of the user with it, and a list of all that came with a cookie takes everybody. Here the connection ${whose} went too.`
+      : error.hint;
+    throw new Violation({ expected, actual: error.actual, hint }, error.root);
+  }
+}
 
 // A value like another, and different at one place.
 function changedAt(value: string, index: number): string {
@@ -268,16 +282,22 @@ const ended = [
     async (t) => {
       const session = t.spareSession();
       const gone = await signedIn(t, session);
-      const others = [await signedIn(t, t.session(1)), await t.connect('ann')];
+      const another = ({ user }: Session) =>
+        user === session.user ? 'of another session of the same user' : 'of another user';
+      const others: [Peer, string][] = [
+        [await signedIn(t, t.session(1)), another(t.session(1))],
+        [await t.connect('ann'), 'of a token'],
+      ];
       try {
-        others.push(await signedIn(t, t.spareSession(session.user)));
+        const second = t.spareSession(session.user);
+        others.push([await signedIn(t, second), another(second)]);
       } catch (error) {
         if (!(error instanceof NotExercised)) throw error;
         t.note(`no second session of ${session.user} is known`);
       }
       await revoke(t, session);
       await gone.ends(revocationMs(t));
-      for (const peer of others) await peer.staysOpen();
+      for (const [peer, whose] of others) await spared(peer, whose);
     },
     revocable,
   ),

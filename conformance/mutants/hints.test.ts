@@ -85,4 +85,16 @@ describe('the hint of a revocation', () => {
     const told = await hints(named('session-revocation-unnoticed'), of(sessions, rule));
     expect(told.get(rule)).toMatch(/^Whoever revokes has to reach the open connections: /);
   });
+
+  it.each([
+    ['session-revocation-of-user', 'another session of the same user'],
+    ['session-revocation-of-all', 'another user'],
+  ])('of too much, %s, says what to look at and who went too', async (name, whose) => {
+    const rule = 'sessions-revocation-spares-others';
+    const hint = (await hints(named(name), of(sessions, rule))).get(rule);
+    expect(hint).toMatch(
+      /^Look at how a revocation finds the connections to close: by the session/,
+    );
+    expect(hint).toMatch(new RegExp(`Here the connection of ${whose} went too\\.$`));
+  });
 });
