@@ -16,6 +16,23 @@ function selects(t: Stage, peer: Peer, subprotocol: string | undefined): void {
   });
 }
 
+// How a connection ended that was not closed with a Close frame, in words.
+function ending({ closed: end, response }: Peer): string {
+  return end?.by === 'refusal' ? `is refused with HTTP ${response.status}` : 'ends without a close';
+}
+
+/** Holds a connection with a parameter to end as the one without it did, where that was not by a Close frame. */
+async function endsAlike(t: Stage, without: Peer, peer: Peer, name: string): Promise<void> {
+  const expected = `a connection with the parameter ${name} ${ending(without)}, as one without it`;
+  await decided(peer, expected);
+  const actual = peer.welcomed
+    ? `it is welcomed as ${peer.welcome.data.user}`
+    : peer.closed?.by === 'frame'
+      ? `it is closed with ${peer.closed.code} ${peer.closed.reason}`
+      : `it ${ending(peer)}`;
+  t.assert(actual === `it ${ending(without)}`, { expected, actual });
+}
+
 /** How a server chooses among the offered subprotocols. */
 const subprotocols = [
   check('handshake-subprotocol-selected', async (t) => {
@@ -312,9 +329,17 @@ const others = [
     async (t) => {
       // Whatever it is that happens to a connection without a token.
       const without = await t.open({ subprotocols: ['parlor.v1'] });
-      const { code, reason } = await without.ends();
-      for (const name of ['access_token', 'jwt', 'Token', 'TOKEN', 'token2', 'xtoken'])
-        await closed(t, { query: [[name, t.mint('ann')]] }, code, reason);
+      const { by, code, reason } = await without.ends();
+      for (const name of ['access_token', 'jwt', 'Token', 'TOKEN', 'token2', 'xtoken']) {
+        const query: [string, string][] = [[name, t.mint('ann')]];
+        if (by === 'frame') await closed(t, { query }, code, reason);
+        else
+          await endsAlike(t, without, await t.open({ subprotocols: ['parlor.v1'], query }), name);
+      }
+      if (by !== 'frame')
+        t.notExercised(
+          `a connection without a token ${ending(without)}, and so does one with any of these names`,
+        );
     },
     { variant: 'other-names' },
   ),
