@@ -12,6 +12,8 @@ COPY --from=build /parlor/dist /parlor/dist
 COPY --from=build /parlor/spec /parlor/spec
 COPY --from=build /parlor/schemas /parlor/schemas
 COPY --from=build /parlor/conformance/config.schema.json /parlor/conformance/
+# Whoever runs it, and without a volume, a conversation that fails is saved there.
+RUN install --directory --mode=1777 /work
 WORKDIR /work
 USER 1000:1000
 ENTRYPOINT ["node", "/parlor/bin/parlor.js"]
