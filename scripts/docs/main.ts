@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { checks } from '#conformance/checks/index.js';
 import { catalog } from '#conformance/cli/catalog.js';
 import { conversationPage } from './conversations.js';
 import { interopPage } from './interop.js';
@@ -8,12 +9,13 @@ import { deadLinks } from './links.js';
 import { messagePages } from './messages.js';
 import { mutantsPage } from './mutants.js';
 import { writePages } from './pages.js';
+import { asWritten } from './sources.js';
 import { specPages } from './spec.js';
 import { registriesPage, rulesPage, vectorsPage } from './tables.js';
 
 // npm run docs [-- --pages]: writes the generated pages, the API reference and the site; needs no network.
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '');
-const rules = await catalog();
+const rules = await asWritten(await catalog(), checks);
 const pages = [
   ...specPages(root, rules),
   ...messagePages(root),

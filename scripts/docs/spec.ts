@@ -78,7 +78,7 @@ function evidence({ id, level, checks, mutants, excluded }: ListedRule): string 
     ...checks.flatMap((check) => [
       `**Check** \`${check.id}\`${check.terms.length > 0 ? `: ${plain(check.terms.join('; '))}` : ''}`,
       '',
-      fenced(check.source, 'js'),
+      fenced(check.source, 'ts'),
       '',
     ]),
     ...(mutants.length > 0 ? ['**Faulty servers** that have to fail here:', ''] : []),
