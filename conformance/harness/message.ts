@@ -146,9 +146,14 @@ export function matches(value: unknown, match: unknown): boolean {
 
 /** A message in a few words, for failure texts. */
 export function describe({ type, data, room, ref, payload }: Message): string {
-  const inner = type === 'error' ? ` ${data.code}` : '';
-  const of = ref === undefined ? '' : ` to ${ref}`;
-  return `${type}${inner}${of}${room === undefined ? '' : ` in ${room}`}${payload ? ` with ${payload.length} bytes` : ''}`;
+  const inner = type === 'error' ? ` ${plain(data.code)}` : '';
+  const of = ref === undefined ? '' : ` to ${plain(ref)}`;
+  return `${type}${inner}${of}${room === undefined ? '' : ` in ${plain(room)}`}${payload ? ` with ${payload.length} bytes` : ''}`;
+}
+
+// Of a wrong server these may be anything, also an object that cannot be made a text.
+function plain(value: unknown): string {
+  return typeof value === 'string' ? value : `${JSON.stringify(value)}`;
 }
 
 function hasLoneSurrogate(value: unknown): boolean {
