@@ -1,4 +1,5 @@
 import type { Unit } from './assembler.js';
+import type { Said } from './course.js';
 import { judgeClose } from './faults.js';
 import { closePayload, type Frame, type FrameInit, opcodes } from './frames.js';
 import type { HandshakeResponse, RequestInit } from './handshake.js';
@@ -73,7 +74,7 @@ export class Connection {
   /** When TCP ended, in milliseconds of `performance.now()`. */
   endedAt: number | undefined;
   /** The messages that were sent, each with the moment in milliseconds of `performance.now()`. */
-  readonly said: { type: string; at: number }[] = [];
+  readonly said: Said[] = [];
   /** The longest message that was sent, in bytes. */
   largest = 0;
   /** The longest `text` that was sent, in bytes. */
@@ -431,12 +432,15 @@ export class Connection {
     } catch {
       return; // Not JSON on purpose: no reply will bear its id.
     }
-    if (!isObject(value) || typeof value['type'] !== 'string') return;
-    this.said.push({ type: value['type'], at: performance.now() });
+    if (!isObject(value)) return;
+    const { type, id, room } = value;
+    if (typeof type !== 'string') return;
+    const named = (name: unknown) => (typeof name === 'string' ? name : undefined);
+    this.said.push({ type, at: performance.now(), id: named(id), room: named(room) });
     const { text: spoken } = isObject(value['data']) ? value['data'] : {};
     if (typeof spoken === 'string')
       this.longestText = Math.max(this.longestText, Buffer.byteLength(spoken));
-    if (typeof value['id'] === 'string') this.expectReply(value['id'], value['type']);
+    if (typeof id === 'string') this.expectReply(id, type);
   }
 
   #note(

@@ -33,6 +33,8 @@ export interface Failure {
   timeline: TimelineEntry[];
   /** Set when another failure explains this one: that check's id. */
   caused_by?: string;
+  /** What this check's own clients saw of that cause, in words; set where it is probable, and not certain. */
+  because?: string;
   /** The smallest generated conversation that still fails, as plain JSON. */
   script?: unknown;
   /** How often the script failed when it was repeated. */
@@ -102,6 +104,15 @@ export interface Finding {
   failure: Failure;
 }
 
+/** Another failure probably explains one that was told of; emitted when all are known, before the end of the run. */
+interface CauseFound {
+  event: 'cause';
+  /** The check whose failure is explained. */
+  check: string;
+  caused_by: string;
+  because: string;
+}
+
 /** A plain remark for people: preflight results, warnings of the machine, the target's last output. */
 export interface Note {
   event: 'note';
@@ -148,7 +159,15 @@ export interface RunEnd {
  */
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 64;
 
-export type RunEvent = RunStart | CheckStart | CheckEnd | Finding | Note | CoverageEvent | RunEnd;
+export type RunEvent =
+  | RunStart
+  | CheckStart
+  | CheckEnd
+  | Finding
+  | CauseFound
+  | Note
+  | CoverageEvent
+  | RunEnd;
 
 /** Receives every event of a run, in order; each report is one of these. */
 export type Reporter = (event: RunEvent) => void | Promise<void>;

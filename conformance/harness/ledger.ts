@@ -1,10 +1,12 @@
 import type { Attempt } from './attempt.js';
+import { causesOf, type Failed } from './causes.js';
 import type { Check } from './check.js';
 import type { CheckEnd, Failure, Reporter, RunEnd, Verdict } from './events.js';
 import { ambient, type FrameFault } from './faults.js';
 import type { Journal } from './journal.js';
 import { conclude, countVerdict, type KnownFailure, noTotals } from './outcome.js';
 import { type RuleId, requirement } from './requirements.js';
+import type { Sign } from './signs.js';
 import type { Stage } from './stage.js';
 
 /** What the ledger takes of the run's options. */
@@ -23,7 +25,9 @@ export class Ledger {
   readonly #options: LedgerOptions;
   readonly #totals = noTotals();
   readonly #roots = new Map<string, string>();
-  readonly #findings = new Map<RuleId, Failure & { check: string }>();
+  readonly #findings = new Map<RuleId, Failure & { check: string; signs: readonly Sign[] }>();
+  readonly #signs = new Map<string, readonly Sign[]>();
+  readonly #failed: Failed[] = [];
   readonly #held: CheckEnd[] = [];
   readonly #attempts = new Map<string, number>();
   readonly #covered = new Map<KnownFailure, { failed: number; ran: number }>();
@@ -58,7 +62,7 @@ export class Ledger {
     for (const fault of stage.findings.values()) {
       if (this.#findings.has(fault.rule)) continue;
       const failure = failureOf(fault, stage.journal);
-      this.#findings.set(fault.rule, { ...failure, check: check.id });
+      this.#findings.set(fault.rule, { ...failure, check: check.id, signs: stage.signs() });
       await this.#report({ event: 'finding', rule: fault.rule, check: check.id, failure });
     }
   }
@@ -113,6 +117,7 @@ export class Ledger {
   /** Ends the run. */
   async close(lacking: readonly string[], durationMs: number): Promise<RunEnd> {
     await this.#releaseHeld();
+    await this.#explain();
     const stale = this.#stale();
     const { exit_code, summary } = conclude(this.#totals, {
       bugs: this.#bugs,
@@ -157,9 +162,13 @@ export class Ledger {
     }
   }
 
-  #failure(check: Check, { violation, stage }: Attempt & { result: 'violation' }): Failure {
+  #failure(
+    check: Check,
+    { violation, stage, signs = [] }: Attempt & { result: 'violation' },
+  ): Failure {
     const { expected, actual, hint, root, detail } = violation;
     const redact = (text: string) => stage.journal.redact(text);
+    this.#signs.set(check.id, signs);
     const failure: Failure = {
       rule: check.rule,
       expected: expected.map(redact),
@@ -189,14 +198,16 @@ export class Ledger {
       if (found) decided.add(end.rule);
       if (!takes) await this.#emit(end);
       else {
-        const { check: _, ...failure } = found;
+        const { check: _, signs, ...failure } = found;
         const { reason: __, ...rest } = end;
+        this.#signs.set(end.check, signs);
         await this.#emit({ ...rest, verdict: this.#broken(end), failure });
       }
     }
-    for (const [rule, { check, ...failure }] of this.#findings) {
+    for (const [rule, { check, signs, ...failure }] of this.#findings) {
       if (decided.has(rule)) continue;
       const base = row(`${rule}/every-frame`, rule);
+      this.#signs.set(base.check, signs);
       await this.#emit({
         ...base,
         verdict: this.#broken(base),
@@ -207,9 +218,16 @@ export class Ledger {
     }
   }
 
+  // Only when all failures are known can one be put down to another.
+  async #explain(): Promise<void> {
+    for (const [check, { check: caused_by, because }] of causesOf(this.#failed))
+      await this.#report({ event: 'cause', check, caused_by, because });
+  }
+
   async #emit(end: CheckEnd): Promise<void> {
     const entry = this.#known(end);
     const covers = entry !== undefined && (end.verdict === 'fail' || end.verdict === 'warning');
+    this.#remember(end, covers);
     countVerdict(this.#totals, end.verdict, covers);
     if (end.verdict === 'fail' && !covers) {
       this.failed = true;
@@ -218,6 +236,13 @@ export class Ledger {
     if (!covers) return void (await this.#report(end));
     const { reason, expires } = entry;
     await this.#report({ ...end, known: { reason, ...(expires !== undefined && { expires }) } });
+  }
+
+  #remember({ check, rule, verdict, failure }: CheckEnd, known: boolean): void {
+    if (!failure || failure.caused_by !== undefined) return;
+    const said = [...failure.expected, failure.actual].join('\n');
+    const grade = known ? 2 : verdict === 'fail' ? 0 : 1;
+    this.#failed.push({ check, rule, said, grade, signs: this.#signs.get(check) ?? [] });
   }
 
   #known(end: CheckEnd): KnownFailure | undefined {

@@ -13,10 +13,11 @@ import { Peer } from './peer.js';
 import type { Instance } from './process.js';
 import type { RuleId } from './requirements.js';
 import { noWelcome, ROOT_DIED, type StageRun } from './shared.js';
+import { type Sign, signsOf } from './signs.js';
 import type { Changes, Minter } from './tokens.js';
 import { type Explanation, Inconclusive, NotExercised, Violation } from './verdict.js';
 import { Waits } from './waits.js';
-import { bucketOf, differing, type Rate, type Welcome } from './welcome.js';
+import { bucketOf, differing, isRate, type Rate, type Welcome } from './welcome.js';
 
 /** How to open a connection without assuming anything of its outcome. */
 export interface OpenOptions extends RequestInit {
@@ -374,6 +375,17 @@ export class Stage extends Assertions {
     const more = this.#own || !this.#run.welcome ? others : [...others, this.#run.welcome];
     const different = more.map((each) => differing(announced, each)).find(Boolean);
     return different ?? exhaustion([...this.#peers], announced, counting);
+  }
+
+  /** What the connections of this check saw that breaks a rule, whatever the check is about. */
+  signs(): Sign[] {
+    if (!this.parlor) return [];
+    const { rates = [] } = this.#told()[0] ?? this.#run.welcome ?? {};
+    return signsOf({
+      clients: [...this.#peers],
+      rates: rates.filter(isRate),
+      findings: this.findings.values(),
+    });
   }
 
   // What the server of this check told its connections; a further one may be another server.

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Rate, Welcome } from '#schemas/types.js';
+import { isObject } from './message.js';
 
 export type { Rate, Welcome };
 
@@ -18,6 +19,13 @@ export function differing(one: Welcome, other: Welcome): string | undefined {
   return found === undefined
     ? undefined
     : `connections are told different numbers (\`${found}\`), and the suite goes by the first`;
+}
+
+/** Whether a value is a bucket as a `welcome` announces it. */
+export function isRate(value: unknown): value is Rate {
+  if (!isObject(value)) return false;
+  const { types, limit, window_ms } = value;
+  return Array.isArray(types) && typeof limit === 'number' && typeof window_ms === 'number';
 }
 
 /** The bucket that limits messages of a type; undefined when none is announced for it. */

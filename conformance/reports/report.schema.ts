@@ -26,6 +26,11 @@ const failure = Type.Object(
     hint: Type.Optional(Text('The likely cause and its cure.')),
     timeline: Type.Array(timelineEntry, { description: 'What each client saw, in order.' }),
     caused_by: Type.Optional(Text('The check whose failure explains this one.')),
+    because: Type.Optional(
+      Text(
+        'What the clients of this check saw of that cause; present where the cause is probable, and not certain.',
+      ),
+    ),
     script: Type.Optional(
       Type.Unknown({ description: 'The smallest generated conversation that still fails.' }),
     ),

@@ -128,6 +128,15 @@ function add(report: Report, event: RunEvent): void {
       report.findings.push(fault);
       return;
     }
+    case 'cause': {
+      const { check, caused_by, because } = event;
+      report.checks = report.checks.map((each) =>
+        each.check === check && each.failure
+          ? { ...each, failure: { ...each.failure, caused_by, because } }
+          : each,
+      );
+      return;
+    }
     case 'note':
       report.notes.push({ level: event.level, text: event.text });
       return;

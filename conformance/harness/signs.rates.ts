@@ -1,0 +1,102 @@
+import { errors } from '#schemas/errors.js';
+import { type Client, type Course, type Exchange, userOf } from './course.js';
+import type { Sign } from './signs.js';
+import type { Rate } from './welcome.js';
+
+// What is malformed is refused before it is counted.
+const UNCOUNTED = new Set<unknown>(
+  errors.filter((row) => row.protocolError).map((row) => row.code),
+);
+
+const MEMBERS = ['bucket', 'limit', 'retry_after_ms'];
+
+// Why a message is refused before its user has sent as many as its bucket admits.
+const APART = ['rates-users-apart', 'rates-buckets-apart', 'rates-burst-admitted'] as const;
+
+/** Signs in how many messages were admitted, and refused, in a window. */
+export function* admissions({ rates, clients, exchanges }: Course): Iterable<Sign> {
+  for (const rate of rates) {
+    const keys = new Map<unknown, Exchange[]>();
+    for (const each of exchanges) {
+      if (!rate.types.includes(each.said.type)) continue;
+      const key = rate.scope === 'user' ? userOf(each.client) : each.client;
+      keys.set(key, [...(keys.get(key) ?? []), each]);
+    }
+    for (const each of keys.values()) yield* window(rate, each);
+    for (const client of clients) yield* early(rate, client);
+    if (rate.types.includes('chat')) for (const client of clients) yield* echoed(rate, client);
+  }
+}
+
+// Who has not sent as much as one window admits cannot be refused for the rate, whatever the refusal answers.
+function* early({ bucket, limit }: Rate, { log, said, label }: Client): Iterable<Sign> {
+  if (said.length > limit) return;
+  const refusal = log.find(
+    ({ message }) => isRefused(message) && [bucket, undefined].includes(message.data.bucket),
+  );
+  const told = `${label} was refused for the bucket ${bucket} with ${said.length} of ${limit} messages sent`;
+  if (refusal) for (const rule of APART) yield { rule, told };
+}
+
+// Who asks for no reply sees by its own events what was admitted: the nth is at least its nth message.
+function* echoed({ limit, window_ms, bucket }: Rate, client: Client): Iterable<Sign> {
+  const { log, said } = client;
+  const user = userOf(client);
+  const seen = new Set<unknown>();
+  const own = log.filter(({ message: { type, from, id } }) => {
+    const counts = type === 'chat' && from === user && !seen.has(id);
+    seen.add(id);
+    return counts;
+  });
+  const sent = said.filter(({ type }) => type === 'chat');
+  for (const [index, { at }] of own.entries()) {
+    const first = sent[index - limit];
+    if (first === undefined || at - first.at >= window_ms) continue;
+    const told = `of the bucket ${bucket}, whose limit is ${limit} in ${window_ms} ms, ${limit + 1} messages were admitted in one window`;
+    yield { rule: 'rates-over-refused', told };
+    return;
+  }
+}
+
+function* window(rate: Rate, exchanges: readonly Exchange[]): Iterable<Sign> {
+  const { limit, window_ms, bucket } = rate;
+  const told = `of the bucket ${bucket}, whose limit is ${limit} in ${window_ms} ms,`;
+  const admitted = exchanges.filter(isAdmitted);
+  for (const last of admitted) {
+    const at = last.reply?.at ?? 0;
+    const within = admitted.filter(
+      ({ said, reply }) => said.at > at - window_ms && (reply?.at ?? at) <= at,
+    );
+    if (within.length <= limit) continue;
+    yield {
+      rule: 'rates-over-refused',
+      told: `${told} ${within.length} messages were admitted in one window`,
+    };
+    break;
+  }
+  for (const { said, reply } of exchanges) {
+    if (!reply || !isRefused(reply.message)) continue;
+    const sent = exchanges.filter((each) => each.said.at <= said.at && isRecent(each, said, rate));
+    if (sent.length <= limit)
+      for (const rule of APART) yield { rule, told: `${told} message ${sent.length} was refused` };
+    const lacking = MEMBERS.filter((name) => reply.message.data[name] === undefined);
+    if (lacking.length > 0)
+      yield { rule: 'rates-refusal-members', told: `a refusal lacks ${lacking.join(', ')}` };
+  }
+}
+
+const isRefused = ({ type, data }: NonNullable<Exchange['reply']>['message']) =>
+  type === 'error' && data.code === 'rate_limited';
+
+function isAdmitted({ reply }: Exchange): boolean {
+  if (!reply) return false;
+  const { type, data } = reply.message;
+  // A repetition is answered, and not executed.
+  if (data.duplicate === true) return false;
+  return (
+    type === 'ack' || type === 'pong' || (!isRefused(reply.message) && !UNCOUNTED.has(data.code))
+  );
+}
+
+const isRecent = ({ reply }: Exchange, { at }: { at: number }, { window_ms }: Rate) =>
+  (reply?.at ?? Number.POSITIVE_INFINITY) > at - window_ms;
