@@ -79,6 +79,15 @@ export function telling(all: readonly Broken[], most: number): Broken[] {
   return all.filter((each) => chosen.has(each));
 }
 
+/** What surely follows from a broken rule, and what probably does. */
+export function followers({ follows }: Broken): { surely: Broken[]; probably: Broken[] } {
+  const isProbable = ({ failure }: Broken) => failure.because !== undefined;
+  return {
+    surely: follows.filter((each) => !isProbable(each)),
+    probably: follows.filter(isProbable),
+  };
+}
+
 /** Checks that came to no verdict, each with its reason. */
 export function undecided(report: Report): CheckResult[] {
   return report.checks.filter(({ verdict }) => verdict === 'inconclusive' || verdict === 'vacuous');

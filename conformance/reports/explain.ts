@@ -13,11 +13,16 @@ export function explain(text: string, failure: Failure | undefined): string {
     ...failure.expected.map((each, index) => `${index === 0 ? 'expected' : '      or'}: ${each}`),
     `happened: ${failure.actual}`,
     ...(failure.hint === undefined ? [] : [`    hint: ${failure.hint}`]),
-    ...(failure.caused_by === undefined ? [] : [`   cause: ${failure.caused_by}`]),
+    ...(failure.caused_by === undefined ? [] : [`   cause: ${causeTold(failure)}`]),
     ...(failure.replay === undefined ? [] : [`   again: ${failure.replay}`]),
     ...section(frameLines(failure)),
     ...section(failure.script === undefined ? [] : scriptLines(failure.script)),
   ].join('\n');
+}
+
+// What was only seen beside a failure need not be its cause.
+function causeTold({ caused_by, because }: Failure): string {
+  return because === undefined ? `${caused_by}` : `probably ${caused_by}: ${because}`;
 }
 
 /** A timeline as lines of text: time, client, direction and frame. */

@@ -1,4 +1,11 @@
-import { type Broken, brokenRules, type RuleBook, telling, undecided } from './broken.js';
+import {
+  type Broken,
+  brokenRules,
+  followers,
+  type RuleBook,
+  telling,
+  undecided,
+} from './broken.js';
 import { frameLines } from './explain.js';
 import { type Outcome, outcomes, rulesTold } from './outcome.js';
 import type { Report } from './report.js';
@@ -8,6 +15,7 @@ import { count, duration, shorten, visible } from './text.js';
 // A CI's job page takes about a megabyte; what is beyond this stays in the other reports.
 const MOST_FAILURES = 30;
 const LONGEST = 1_500;
+const BRIEF = 300;
 const MARKS: Readonly<Record<Outcome, string>> = {
   fail: '❌',
   known: '🟠',
@@ -52,7 +60,8 @@ function totals({ totals: found }: Report): string[] {
 }
 
 function failure(broken: Broken, book: RuleBook): string[] {
-  const { failure: found, rule, text, level, grade, check, follows } = broken;
+  const { failure: found, rule, text, level, grade, check } = broken;
+  const { surely, probably } = followers(broken);
   const heading = `${MARKS[grade]} ${plain(check)}`;
   return [
     `### ${heading}`,
@@ -64,13 +73,28 @@ function failure(broken: Broken, book: RuleBook): string[] {
     ...found.expected.map((each) => `- Expected: ${plain(each)}`),
     `- Happened: **${plain(found.actual)}**`,
     ...(found.hint === undefined ? [] : [`- Hint: ${plain(found.hint)}`]),
-    ...(follows.length === 0
+    ...(surely.length === 0
       ? []
-      : [`- Follows from it: ${follows.map((each) => code(each.check)).join(', ')}`]),
+      : [`- Follows from it: ${surely.map((each) => code(each.check)).join(', ')}`]),
     ...(found.replay === undefined ? [] : [`- Again: ${code(found.replay)}`]),
     '',
+    ...likely(probably),
     ...frames(broken),
     ...script(broken),
+  ];
+}
+
+function likely(probably: readonly Broken[]): string[] {
+  if (probably.length === 0) return [];
+  return [
+    `<details><summary>${count(probably.length, 'other failure')} probably from this</summary>`,
+    '',
+    ...probably.map(
+      ({ check, failure: { actual } }) => `- ${code(check)}: ${plain(shorten(actual, BRIEF))}`,
+    ),
+    '',
+    '</details>',
+    '',
   ];
 }
 

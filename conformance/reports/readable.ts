@@ -14,6 +14,7 @@ export function readable(failure: Failure): Failure {
     actual: bare(failure.actual),
     expected: failure.expected.map(bare),
     ...(failure.hint === undefined ? {} : { hint: bare(failure.hint) }),
+    ...(failure.because === undefined ? {} : { because: bare(failure.because) }),
     timeline: failure.timeline.map((entry) => ({ ...entry, text: bare(entry.text) })),
   };
 }

@@ -1,4 +1,4 @@
-import type { Broken, RuleBook } from '../broken.js';
+import { type Broken, followers, type RuleBook } from '../broken.js';
 import { explain } from '../explain.js';
 import { isReduced, scriptLines } from '../script.js';
 import { count, shorten } from '../text.js';
@@ -40,9 +40,18 @@ export function anchor({ check }: Broken): string {
   return `failure-${check.replaceAll('/', '--')}`;
 }
 
-function follows({ follows: found }: Broken): Html | false {
-  if (found.length === 0) return false;
-  return html`<details class="follows"><summary>${count(found.length, 'other check')} failed for this reason</summary><ul>${found.map((each) => html`<li><code>${each.check}</code> ${shorten(each.failure.actual, 300)}</li>`)}</ul></details>`;
+function follows(broken: Broken): Html {
+  const { surely, probably } = followers(broken);
+  return html`${surely.length > 0 && html`<details class="follows"><summary>${count(surely.length, 'other check')} failed for this reason</summary><ul>${surely.map((each) => html`<li><code>${each.check}</code> ${shorten(each.failure.actual, 300)}</li>`)}</ul></details>`}${probably.length > 0 && html`<details class="follows"><summary>${count(probably.length, 'other failure')} probably ${probably.length === 1 ? 'follows' : 'follow'} from this</summary><ul>${probably.map(follower)}</ul></details>`}`;
+}
+
+// It may be a fault of its own after all: what it says stays to be read.
+function follower({ check, text, failure }: Broken): Html {
+  return html`<li><details><summary><code>${check}</code> ${shorten(failure.actual, 200)}</summary>
+<p>${prose(text)}</p>
+<dl class="outcome"><dt>Expected</dt>${failure.expected.map((each) => html`<dd>${prose(shorten(each, LONGEST))}</dd>`)}<dt>Happened</dt><dd>${prose(shorten(failure.actual, LONGEST))}</dd>${failure.hint !== undefined && html`<dt>Hint</dt><dd>${prose(shorten(failure.hint, LONGEST))}</dd>`}<dt>Why it follows</dt><dd>${prose(shorten(failure.because ?? '', LONGEST))}</dd></dl>
+${failure.timeline.length > 0 && frameTable(failure.timeline, check)}</details></li>
+`;
 }
 
 function script({ failure: { script: found, reproduction } }: Broken): Html | false {

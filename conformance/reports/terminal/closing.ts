@@ -1,4 +1,4 @@
-import { type Broken, brokenRules, telling, undecided } from '../broken.js';
+import { type Broken, brokenRules, type RuleBook, telling, undecided } from '../broken.js';
 import { counted, type Outcome, rulesTold } from '../outcome.js';
 import type { CheckResult, Report } from '../report.js';
 import { count, duration, pad, shorten, visible, visibleLines, wrap } from '../text.js';
@@ -70,17 +70,29 @@ function alike(rest: readonly Broken[]): Broken[][] {
 const APART: readonly Outcome[] = ['warning', 'inconclusive', 'vacuous', 'known', 'excluded'];
 
 // A rule is kept when all of its checks pass: rules are counted apart from the checks of the last line.
-function apart(report: Report, { colors, width }: Style): string[] {
+function apart(report: Report, { colors, width, book }: Style): string[] {
   const { totals, duration_ms } = report;
   const checks = APART.filter((each) => totals[each] > 0).map((each) =>
     counted(each, totals[each]),
   );
   return [
     `in ${duration(duration_ms)}, of ${rulesTold(report)}`,
+    ...causes(report, book),
     ...(checks.length === 0 ? [] : [`among the checks: ${checks.join(', ')}`]),
   ]
     .flatMap((line) => wrap(line, width))
     .map((line) => colors.dim(line));
+}
+
+// How many of the failures somebody has to look into, as far as the suite can tell.
+function causes(report: Report, book: RuleBook): string[] {
+  const failed = brokenRules(report, book).filter(({ grade }) => grade === 'fail');
+  const follow = failed.reduce((sum, each) => sum + each.follows.length, 0);
+  return follow === 0
+    ? []
+    : [
+        `${count(failed.length, 'cause')} for ${count(failed.length + follow, 'failure')}, as far as can be told`,
+      ];
 }
 
 interface Reason {

@@ -1,4 +1,4 @@
-import type { Broken } from '../broken.js';
+import { type Broken, followers } from '../broken.js';
 import { isReduced, scriptLines } from '../script.js';
 import { clip, count, pad, shorten, visible, visibleLines, wrap } from '../text.js';
 import type { Style } from './style.js';
@@ -6,6 +6,9 @@ import { timeline } from './timeline.js';
 
 const LABEL = 12;
 const LONGEST = 1_200;
+// More lines than this of what follows hide the next cause.
+const MOST_FOLLOW = 20;
+const SHORTEST = 12;
 const SCRIPT_LINES = 40;
 const TITLES = { fail: 'FAIL', warning: 'WARN', known: 'KNOWN' };
 
@@ -81,14 +84,41 @@ function saw({ seen_in, failure }: Broken): string {
   return seen_in === undefined || seen_in.actual === failure.actual ? '' : `: ${seen_in.actual}`;
 }
 
-function follows({ follows: found }: Broken, style: Style): string[] {
-  if (found.length === 0) return [];
-  const names = found.map(({ check }) => check);
-  return field(
-    'follows',
-    `${count(found.length, 'other check')} failed for this reason: ${names.join(', ')}`,
-    style,
-  );
+function follows(broken: Broken, style: Style): string[] {
+  const { surely, probably } = followers(broken);
+  const names = surely.map(({ check }) => check);
+  return [
+    ...(surely.length === 0
+      ? []
+      : field(
+          'follows',
+          `${count(surely.length, 'other check')} failed for this reason: ${names.join(', ')}`,
+          style,
+        )),
+    ...(probably.length === 0
+      ? []
+      : field(
+          'follows',
+          `probably, ${count(probably.length, 'other failure')}: each saw this rule broken, too`,
+          style,
+        )),
+    ...probably.slice(0, MOST_FOLLOW).flatMap((each) => inBrief(each, style)),
+    ...(probably.length > MOST_FOLLOW
+      ? field(
+          '',
+          `… ${probably.length - MOST_FOLLOW} more; the HTML and JSON reports have all in full`,
+          style,
+        )
+      : []),
+  ];
+}
+
+// One line of what a check said that probably follows from another.
+function inBrief({ check, failure: { actual } }: Broken, { width, colors }: Style): string[] {
+  const room = width - LABEL - 4;
+  const name = clip(visible(check), room);
+  const said = clip(visible(actual), Math.max(room - name.length - 2, 0));
+  return [`  ${pad('', LABEL)}  ${name}${said.length < SHORTEST ? '' : `  ${colors.dim(said)}`}`];
 }
 
 function script({ failure: { script: found, reproduction } }: Broken, style: Style): string[] {

@@ -31,7 +31,7 @@ describe('the terminal report', () => {
   it('shows the failures before the totals, and ends with the plain line', async () => {
     const lines = (await shown(events)).trimEnd().split('\n');
     expect(lines.at(-1)).toBe('8 passed, 7 failed, 3 skipped');
-    expect(lines.slice(-5, -1).join(' ')).toMatch(
+    expect(lines.slice(-6, -1).join(' ')).toMatch(
       /in \S+ m?s, of \d+ rules: \d+ broken, .*\d+ kept, .* among the checks: 1 warning, 1 inconclusive, 1 vacuous, 1 known failure, 1 excluded$/,
     );
     const at = (start: string) => lines.findIndex((line) => line.startsWith(start));
