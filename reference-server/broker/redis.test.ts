@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { systemClock as now } from '../clock.js';
 import { attach, chat, connection, heard, type Instance } from '../fixtures/contract.js';
-import { type RedisServer, startRedis } from '../fixtures/redis-server.js';
+import { REDIS, type RedisServer, startRedis } from '../fixtures/redis-server.js';
 import { MemorySessions } from '../sessions.js';
 import { BackendUnavailable, type Item } from './broker.js';
 import { overRedis } from './redis.js';
@@ -17,6 +17,8 @@ let admin: Redis;
 let prefix = '';
 let count = 0;
 const open: { instance: Instance; link: RedisLink }[] = [];
+
+const overRedisServer = describe.skipIf(!REDIS);
 
 beforeAll(async () => {
   redis = await startRedis();
@@ -67,7 +69,7 @@ const [ann, bob, eve] = ['ann', 'bob', 'eve'].map((user) => connection(user)) as
   ReturnType<typeof connection>,
 ];
 
-describe('a Redis that is killed and comes back without what it knew', () => {
+overRedisServer('a Redis that is killed and comes back without what it knew', () => {
   it('is refused at once, then served again, with a new epoch that members are told of', async () => {
     const { a, b, linkA, linkB } = await pair();
     const before = await a.broker.join('room', ann, null, now());
@@ -131,7 +133,7 @@ describe('a Redis that is killed and comes back without what it knew', () => {
   });
 });
 
-describe('a Redis that stands still', () => {
+overRedisServer('a Redis that stands still', () => {
   it('is given up after the deadline, and nothing comes twice when it goes on', async () => {
     const { a, b, linkA, linkB } = await pair();
     const joined = await b.broker.join('room', bob, null, now());
@@ -167,7 +169,7 @@ describe('a Redis that stands still', () => {
   });
 });
 
-describe('a link that is cut', () => {
+overRedisServer('a link that is cut', () => {
   /** Ends the connection of one instance, and runs something before it is back. */
   async function without(link: RedisLink, meanwhile: () => Promise<void>) {
     const id = Number(await link.upkeep.call('CLIENT', 'ID'));
@@ -238,7 +240,7 @@ describe('a link that is cut', () => {
   });
 });
 
-describe('an instance that ends without a word', () => {
+overRedisServer('an instance that ends without a word', () => {
   it('is cleared away by the others: one leave each, and seats that are free again', async () => {
     const { a, b, linkA } = await pair();
     const { instance: c } = await start('c');
@@ -294,7 +296,7 @@ describe('an instance that ends without a word', () => {
   });
 });
 
-describe('twins of a request, on two instances at once', () => {
+overRedisServer('twins of a request, on two instances at once', () => {
   it('are carried out once, and a refused one does not keep its twin for long', async () => {
     const { a, b } = await pair();
     const once = { user: 'ann', id: 'd1', digest: 'same' };
@@ -326,7 +328,7 @@ describe('twins of a request, on two instances at once', () => {
   });
 });
 
-describe('sessions in Redis', () => {
+overRedisServer('sessions in Redis', () => {
   it('are found by every instance, end, and stay revoked', async () => {
     const { linkA, linkB } = await pair();
     const configured = new MemorySessions();

@@ -1,7 +1,7 @@
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { mint, SECRET } from '../fixtures/client.js';
-import { type RedisServer, startRedis } from '../fixtures/redis-server.js';
+import { REDIS, type RedisServer, startRedis } from '../fixtures/redis-server.js';
 import { type Served, serve } from '../serve.js';
 
 let redis: RedisServer | null = null;
@@ -54,80 +54,84 @@ const types = ({ inbox }: Peer) => inbox.map(({ type }) => type);
 const health = async ({ url }: Served) =>
   (await fetch(new URL('/health/websocket', url.replace(/^ws/, 'http')))).status;
 
-it('two servers over one Redis are one server', async () => {
-  redis = await startRedis();
-  const [a, b] = [await start(redis.url, 'a'), await start(redis.url, 'b')];
-  const [ann, too] = [connect(a), connect(b)];
-  await eventually(() => expect([types(ann), types(too)]).toEqual([['welcome'], ['welcome']]));
-  expect(ann.inbox[0]?.data).toMatchObject({ instance: 'a', presence_ttl_ms: 5_000 });
-  expect(too.inbox[0]?.data).toMatchObject({ instance: 'b', presence_ttl_ms: 5_000 });
-  for (const peer of [ann, too]) peer.send({ type: 'join', id: 'j', room: 'lounge' });
-  await eventually(() => expect([types(ann).length, types(too).length]).toEqual([2, 2]));
-  ann.send({ type: 'chat', id: 'c', room: 'lounge', data: { text: 'hello' } });
-  await eventually(() => expect(types(too)).toEqual(['welcome', 'ack', 'chat']));
-  expect(too.inbox[2]).toMatchObject({ seq: 1, data: { text: 'hello' } });
-});
+describe.skipIf(!REDIS)('servers that share a redis-server', () => {
+  it('two servers over one Redis are one server', async () => {
+    redis = await startRedis();
+    const [a, b] = [await start(redis.url, 'a'), await start(redis.url, 'b')];
+    const [ann, too] = [connect(a), connect(b)];
+    await eventually(() => expect([types(ann), types(too)]).toEqual([['welcome'], ['welcome']]));
+    expect(ann.inbox[0]?.data).toMatchObject({ instance: 'a', presence_ttl_ms: 5_000 });
+    expect(too.inbox[0]?.data).toMatchObject({ instance: 'b', presence_ttl_ms: 5_000 });
+    for (const peer of [ann, too]) peer.send({ type: 'join', id: 'j', room: 'lounge' });
+    await eventually(() => expect([types(ann).length, types(too).length]).toEqual([2, 2]));
+    ann.send({ type: 'chat', id: 'c', room: 'lounge', data: { text: 'hello' } });
+    await eventually(() => expect(types(too)).toEqual(['welcome', 'ack', 'chat']));
+    expect(too.inbox[2]).toMatchObject({ seq: 1, data: { text: 'hello' } });
+  });
 
-it('a request that crosses its twin on another server is carried out once', {
-  timeout: 60_000,
-}, async () => {
-  redis = await startRedis();
-  const [a, b] = [await start(redis.url, 'a'), await start(redis.url, 'b')];
-  const twins = [connect(a), connect(b)];
-  const bob = connect(b, 'bob');
-  await eventually(() => expect([...twins, bob].map(types)).toEqual(Array(3).fill(['welcome'])));
-  const acks = (id: string) =>
-    twins.map(({ inbox }) => inbox.find(({ type, ref }) => type === 'ack' && ref === id)?.data);
-  const texts = ['0', '1', '2', '3', '4'];
-  for (const type of ['direct', 'broadcast']) {
-    for (const text of texts) {
-      const id = `${type}-${text}`;
-      const data = type === 'direct' ? { to: 'bob', text } : { text };
-      for (const twin of twins) twin.send({ type, id, data });
-      await eventually(() => expect(acks(id)).not.toContain(undefined));
-      const [one, other] = acks(id);
-      expect(one?.['id']).toBe(other?.['id']);
-      expect([one?.['duplicate'], other?.['duplicate']].filter(Boolean)).toEqual([true]);
+  it('a request that crosses its twin on another server is carried out once', {
+    timeout: 60_000,
+  }, async () => {
+    redis = await startRedis();
+    const [a, b] = [await start(redis.url, 'a'), await start(redis.url, 'b')];
+    const twins = [connect(a), connect(b)];
+    const bob = connect(b, 'bob');
+    await eventually(() => expect([...twins, bob].map(types)).toEqual(Array(3).fill(['welcome'])));
+    const acks = (id: string) =>
+      twins.map(({ inbox }) => inbox.find(({ type, ref }) => type === 'ack' && ref === id)?.data);
+    const texts = ['0', '1', '2', '3', '4'];
+    for (const type of ['direct', 'broadcast']) {
+      for (const text of texts) {
+        const id = `${type}-${text}`;
+        const data = type === 'direct' ? { to: 'bob', text } : { text };
+        for (const twin of twins) twin.send({ type, id, data });
+        await eventually(() => expect(acks(id)).not.toContain(undefined));
+        const [one, other] = acks(id);
+        expect(one?.['id']).toBe(other?.['id']);
+        expect([one?.['duplicate'], other?.['duplicate']].filter(Boolean)).toEqual([true]);
+      }
+      // Whatever was published twice comes before this.
+      const marker = { to: 'bob', text: 'marker' };
+      for (const twin of twins) twin.send({ type: 'direct', id: `${type}-marker`, data: marker });
     }
-    // Whatever was published twice comes before this.
-    const marker = { to: 'bob', text: 'marker' };
-    for (const twin of twins) twin.send({ type: 'direct', id: `${type}-marker`, data: marker });
-  }
-  await eventually(() => expect(bob.inbox.at(-1)?.data['text']).toBe('marker'));
-  const heard = bob.inbox.filter(({ type }) => type === 'direct' || type === 'broadcast');
-  expect(heard.map(({ type, data }) => `${type} ${data['text']}`)).toEqual(
-    ['direct', 'broadcast'].flatMap((type) => [
-      ...texts.map((text) => `${type} ${text}`),
-      'direct marker',
-    ]),
-  );
-});
+    await eventually(() => expect(bob.inbox.at(-1)?.data['text']).toBe('marker'));
+    const heard = bob.inbox.filter(({ type }) => type === 'direct' || type === 'broadcast');
+    expect(heard.map(({ type, data }) => `${type} ${data['text']}`)).toEqual(
+      ['direct', 'broadcast'].flatMap((type) => [
+        ...texts.map((text) => `${type} ${text}`),
+        'direct marker',
+      ]),
+    );
+  });
 
-it('a session that is revoked on one server ends on the other', async () => {
-  redis = await startRedis();
-  const [a, b] = [await start(redis.url, 'a'), await start(redis.url, 'b')];
-  const cookie = { cookie: 'session_token=a-session', origin: 'https://app.test' };
-  const ann = connect(b, 'ann', cookie);
-  await eventually(() => expect(types(ann)).toEqual(['welcome']));
-  expect(await a.server.revokeSession('a-session')).toBe(true);
-  await eventually(() => expect(ann.closed).toEqual([{ code: 4003, reason: 'session_revoked' }]));
-  const again = connect(b, 'ann', cookie);
-  await eventually(() => expect(again.closed).toEqual([{ code: 4003, reason: 'session_revoked' }]));
-});
+  it('a session that is revoked on one server ends on the other', async () => {
+    redis = await startRedis();
+    const [a, b] = [await start(redis.url, 'a'), await start(redis.url, 'b')];
+    const cookie = { cookie: 'session_token=a-session', origin: 'https://app.test' };
+    const ann = connect(b, 'ann', cookie);
+    await eventually(() => expect(types(ann)).toEqual(['welcome']));
+    expect(await a.server.revokeSession('a-session')).toBe(true);
+    await eventually(() => expect(ann.closed).toEqual([{ code: 4003, reason: 'session_revoked' }]));
+    const again = connect(b, 'ann', cookie);
+    await eventually(() =>
+      expect(again.closed).toEqual([{ code: 4003, reason: 'session_revoked' }]),
+    );
+  });
 
-it('a server without its Redis says so, and serves when it is there', {
-  timeout: 60_000,
-}, async () => {
-  redis = await startRedis();
-  await redis.kill();
-  const a = await start(redis.url, 'a');
-  expect(await health(a)).toBe(503);
-  const early = connect(a);
-  await eventually(() =>
-    expect(early.closed).toEqual([{ code: 4103, reason: 'backend_unavailable' }]),
-  );
-  await redis.start();
-  await eventually(async () => expect(await health(a)).toBe(200));
-  const ann = connect(a);
-  await eventually(() => expect(types(ann)).toEqual(['welcome']));
+  it('a server without its Redis says so, and serves when it is there', {
+    timeout: 60_000,
+  }, async () => {
+    redis = await startRedis();
+    await redis.kill();
+    const a = await start(redis.url, 'a');
+    expect(await health(a)).toBe(503);
+    const early = connect(a);
+    await eventually(() =>
+      expect(early.closed).toEqual([{ code: 4103, reason: 'backend_unavailable' }]),
+    );
+    await redis.start();
+    await eventually(async () => expect(await health(a)).toBe(200));
+    const ann = connect(a);
+    await eventually(() => expect(types(ann)).toEqual(['welcome']));
+  });
 });

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type RedisServer, startRedis } from '#server/fixtures/redis-server.js';
+import { REDIS, type RedisServer, startRedis } from '#server/fixtures/redis-server.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const python = `${root}/examples/cluster/.venv/bin/python`;
@@ -52,7 +52,7 @@ class Member {
   }
 }
 
-describe.skipIf(!existsSync(python))(
+describe.skipIf(!(existsSync(python) && REDIS))(
   'the room of the guide, in two languages over one Redis',
   () => {
     let redis: RedisServer;
