@@ -15,6 +15,11 @@ const APART = ['rates-users-apart', 'rates-buckets-apart', 'rates-burst-admitted
 
 /** Signs in how many messages were admitted, and refused, in a window. */
 export function* admissions({ rates, clients, exchanges }: Course): Iterable<Sign> {
+  for (const { message } of clients.flatMap(({ log }) => log)) {
+    const lacking = MEMBERS.filter((name) => message.data[name] === undefined);
+    if (isRefused(message) && lacking.length > 0)
+      yield { rule: 'rates-refusal-members', told: `a refusal lacks ${lacking.join(', ')}` };
+  }
   for (const rate of rates) {
     const keys = new Map<unknown, Exchange[]>();
     for (const each of exchanges) {
@@ -79,9 +84,6 @@ function* window(rate: Rate, exchanges: readonly Exchange[]): Iterable<Sign> {
     const sent = exchanges.filter((each) => each.said.at <= said.at && isRecent(each, said, rate));
     if (sent.length <= limit)
       for (const rule of APART) yield { rule, told: `${told} message ${sent.length} was refused` };
-    const lacking = MEMBERS.filter((name) => reply.message.data[name] === undefined);
-    if (lacking.length > 0)
-      yield { rule: 'rates-refusal-members', told: `a refusal lacks ${lacking.join(', ')}` };
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Broken, brokenRules, telling } from './broken.js';
-import { book, report } from './fixtures/example.js';
+import { type Broken, brokenRules, followers, telling } from './broken.js';
+import { book, explained, report } from './fixtures/example.js';
 
 describe('brokenRules', () => {
   it('puts first what explains most, then what has a cure, and warnings and known failures last', () => {
@@ -14,6 +14,16 @@ describe('brokenRules', () => {
       ['handshake-plain-get', 'warning', 0],
       ['limits-text-bytes', 'known', 0],
     ]);
+  });
+
+  it('puts what probably follows beneath its cause, apart from what surely does', () => {
+    const found = brokenRules(explained, book);
+    expect(found.map(({ check }) => check)).not.toContain('chat-order-per-sender');
+    const [first, second] = found.map(followers);
+    expect(first?.surely).toHaveLength(3);
+    expect(first?.probably).toEqual([]);
+    expect(second?.probably.map(({ check }) => check)).toEqual(['chat-order-per-sender']);
+    expect(explained.totals).toEqual(report.totals);
   });
 
   it('says which check received the frame that broke a rule', () => {

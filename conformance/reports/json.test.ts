@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { badge } from './badge.js';
-import { events, hostileReport, report } from './fixtures/example.js';
+import { events, explained, explainedEvents, hostileReport, report } from './fixtures/example.js';
 import { json, ndjsonLine } from './json.js';
 import { reportSchemaText } from './report.schema.js';
 
@@ -11,6 +11,7 @@ const validate = new Ajv2020({ strict: true }).compile(JSON.parse(reportSchemaTe
 describe('the JSON report', () => {
   it.each([
     ['a run', report],
+    ['a run with a cause', explained],
     ['a run against a hostile server', hostileReport],
   ])('of %s is what its schema says', (_name, each) => {
     expect([validate(JSON.parse(json(each))), validate.errors]).toEqual([true, null]);
@@ -19,6 +20,16 @@ describe('the JSON report', () => {
   it('has every check of the run', () => {
     const ended = events.filter(({ event }) => event === 'check_end');
     expect(JSON.parse(json(report)).checks).toHaveLength(ended.length);
+  });
+
+  it('says which failure probably explains another, and why', () => {
+    const { checks } = JSON.parse(json(explained)) as typeof explained;
+    const found = checks.find(({ check }) => check === 'chat-order-per-sender');
+    expect(found?.failure).toMatchObject({
+      caused_by: 'rooms-survives-disconnect',
+      because: 'c1 was not told that c0 is gone',
+    });
+    expect(events.find((each) => 'failure' in each && each.failure?.because)).toBeUndefined();
   });
 
   it('has a schema that is committed as it stands', () => {
@@ -30,7 +41,7 @@ describe('the JSON report', () => {
 
 describe('the NDJSON report', () => {
   it('is one line an event, whatever it holds', () => {
-    for (const event of events) {
+    for (const event of explainedEvents) {
       const line = ndjsonLine(event);
       expect(line.indexOf('\n')).toBe(line.length - 1);
       expect(JSON.parse(line)).toEqual(event);

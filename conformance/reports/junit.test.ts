@@ -1,6 +1,6 @@
 import { SaxesParser } from 'saxes';
 import { describe, expect, it } from 'vitest';
-import { hostileReport, report } from './fixtures/example.js';
+import { explained, hostileReport, report } from './fixtures/example.js';
 import { junit } from './junit.js';
 
 interface Element {
@@ -55,6 +55,16 @@ describe('the JUnit report', () => {
     expect(found?.attributes['message']).toBe('c1 received seq 2 ("b") before seq 1 ("a").');
     expect(found?.text).toContain('expected: c1 receives "a" before "b"');
     expect(found?.text).toContain('10.0 ms  c0 → chat r0 "a" id 1');
+  });
+
+  it('counts what follows from another failure as it did, and says from which', () => {
+    const elements = parse(junit(explained));
+    expect(of(elements, 'failure')).toHaveLength(7);
+    expect(
+      of(elements, 'failure')
+        .map(({ text }) => text)
+        .join('\n'),
+    ).toContain('cause: probably rooms-survives-disconnect: c1 was not told that c0 is gone');
   });
 
   it('makes an error, not a pass, of what was not decided', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { book, hostileReport, report } from './fixtures/example.js';
+import { book, explained, hostileReport, report } from './fixtures/example.js';
 import { markdown } from './markdown.js';
 
 describe('the Markdown summary', () => {
@@ -17,6 +17,13 @@ describe('the Markdown summary', () => {
     );
     expect(text).toContain('- Follows from it: `authentication-token-missing/query`, ');
     expect(text).toContain('| rates-sliding-log | inconclusive | the machine was too busy');
+  });
+
+  it('names what probably follows beneath its cause, with what happened', () => {
+    const text = markdown(explained, book);
+    expect(text).toContain('<summary>1 other failure probably follows from this</summary>');
+    expect(text).toContain('- `chat-order-per-sender`: c1 received seq 2');
+    expect(text).not.toContain('### ❌ chat-order-per-sender');
   });
 
   it('lets no text of a server become markup, nor end a block', () => {

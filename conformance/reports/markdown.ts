@@ -87,7 +87,7 @@ function failure(broken: Broken, book: RuleBook): string[] {
 function likely(probably: readonly Broken[]): string[] {
   if (probably.length === 0) return [];
   return [
-    `<details><summary>${count(probably.length, 'other failure')} probably from this</summary>`,
+    `<details><summary>${count(probably.length, 'other failure')} probably ${probably.length === 1 ? 'follows' : 'follow'} from this</summary>`,
     '',
     ...probably.map(
       ({ check, failure: { actual } }) => `- ${code(check)}: ${plain(shorten(actual, BRIEF))}`,

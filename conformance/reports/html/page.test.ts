@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { axe, CHROMIUM, startChromium } from '../../../test/chromium.js';
-import { book, hostileReport, report } from '../fixtures/example.js';
+import { book, explained, hostileReport, report } from '../fixtures/example.js';
 import type { Report } from '../report.js';
 import { page as render } from './page.js';
 
@@ -24,6 +24,13 @@ describe('the HTML page as text', () => {
     [4, 'Could not be tested'],
   ] as const)('says the verdict of exit code %i first', (exit_code, title) => {
     expect(render({ ...report, exit_code }, book)).toContain(`<h1>${title}</h1>`);
+  });
+
+  it('folds what probably follows beneath its cause, in full', () => {
+    const html = render(explained, book);
+    expect(html).toContain('1 other failure probably follows from this');
+    expect(html).toContain('<dt>Why it follows</dt><dd>c1 was not told that c0 is gone</dd>');
+    expect(html).not.toContain('id="failure-chat-order-per-sender"');
   });
 
   it('stays small whatever a server sends', () => {
@@ -60,7 +67,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the HTML page in a browser', () => {
   it.each(['light', 'dark'] as const)(
     'has nothing that an accessibility checker objects to, %s',
     async (colorScheme) => {
-      const page = await open(report, { colorScheme });
+      const page = await open(explained, { colorScheme });
       await page.evaluate(
         "document.querySelectorAll('details').forEach((each) => { each.open = true; })",
       );
@@ -75,7 +82,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the HTML page in a browser', () => {
   );
 
   it('fits a phone without scrolling sideways', async () => {
-    const page = await open(report, { viewport: { width: 360, height: 740 } });
+    const page = await open(explained, { viewport: { width: 360, height: 740 } });
     const wider = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
     expect(await page.evaluate(wider)).toBe(0);
     await page.evaluate(
@@ -131,7 +138,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the HTML page in a browser', () => {
   });
 
   it('is complete without its script', async () => {
-    const page = await open(report, { javaScriptEnabled: false });
+    const page = await open(explained, { javaScriptEnabled: false });
     expect(await page.locator('.rules > li:visible').count()).toBe(22);
     expect(await page.locator('form:visible, button:visible').count()).toBe(0);
     await page.close();

@@ -38,6 +38,7 @@ export function failure(broken: Broken, style: Style): string[] {
     ...section(timeline(found, style, '  ')),
     ...script(broken, style),
     ...again(found.replay, style),
+    ...mayFollow(broken, style),
     '',
   ];
 }
@@ -85,40 +86,35 @@ function saw({ seen_in, failure }: Broken): string {
 }
 
 function follows(broken: Broken, style: Style): string[] {
-  const { surely, probably } = followers(broken);
+  const { surely } = followers(broken);
+  if (surely.length === 0) return [];
   const names = surely.map(({ check }) => check);
+  return field(
+    'follows',
+    `${count(surely.length, 'other check')} failed for this reason: ${names.join(', ')}`,
+    style,
+  );
+}
+
+// Each in a line, for it may be a fault of its own after all.
+function mayFollow(broken: Broken, style: Style): string[] {
+  const { probably } = followers(broken);
+  if (probably.length === 0) return [];
+  const rest = probably.length - MOST_FOLLOW;
+  const others = count(probably.length, 'other failure');
+  const title = `probably follows from it: ${others} where clients saw this rule broken`;
   return [
-    ...(surely.length === 0
-      ? []
-      : field(
-          'follows',
-          `${count(surely.length, 'other check')} failed for this reason: ${names.join(', ')}`,
-          style,
-        )),
-    ...(probably.length === 0
-      ? []
-      : field(
-          'follows',
-          `probably, ${count(probably.length, 'other failure')}: each saw this rule broken, too`,
-          style,
-        )),
-    ...probably.slice(0, MOST_FOLLOW).flatMap((each) => inBrief(each, style)),
-    ...(probably.length > MOST_FOLLOW
-      ? field(
-          '',
-          `… ${probably.length - MOST_FOLLOW} more; the HTML and JSON reports have all in full`,
-          style,
-        )
-      : []),
+    '',
+    ...wrap(title, style.width - 2).map((line) => `  ${style.colors.bold(line)}`),
+    ...probably.slice(0, MOST_FOLLOW).map((each) => inBrief(each, style)),
+    ...(rest > 0 ? [`    … ${rest} more; the HTML and JSON reports have all of them in full`] : []),
   ];
 }
 
-// One line of what a check said that probably follows from another.
-function inBrief({ check, failure: { actual } }: Broken, { width, colors }: Style): string[] {
-  const room = width - LABEL - 4;
-  const name = clip(visible(check), room);
-  const said = clip(visible(actual), Math.max(room - name.length - 2, 0));
-  return [`  ${pad('', LABEL)}  ${name}${said.length < SHORTEST ? '' : `  ${colors.dim(said)}`}`];
+function inBrief({ check, failure: { actual } }: Broken, { width, colors }: Style): string {
+  const name = clip(visible(check), width - 4);
+  const said = clip(visible(actual), Math.max(width - name.length - 6, 0));
+  return `    ${name}${said.length < SHORTEST ? '' : `  ${colors.dim(said)}`}`;
 }
 
 function script({ failure: { script: found, reproduction } }: Broken, style: Style): string[] {

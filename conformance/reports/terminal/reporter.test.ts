@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { CheckEnd, RunEvent, RunStart } from '#conformance/harness/events.js';
-import { book, events, hostileEvents, opening } from '../fixtures/example.js';
+import { book, events, explainedEvents, hostileEvents, opening } from '../fixtures/example.js';
 import { redacting } from '../redact.js';
 import { columns } from '../text.js';
 import { terminal } from './reporter.js';
@@ -54,6 +54,19 @@ describe('the terminal report', () => {
     ]) {
       expect(text).toContain(part);
     }
+  });
+
+  it('shows what probably follows beneath its cause, and counts causes', async () => {
+    const text = await shown(explainedEvents);
+    expect(text).toContain(
+      'probably follows from it: 1 other failure where clients saw this rule broken',
+    );
+    expect(text).toContain(
+      '    chat-order-per-sender  c1 received seq 2 ("b") before seq 1 ("a").',
+    );
+    expect(text).not.toContain('FAIL chat-order-per-sender');
+    expect(text).toContain('3 causes for 7 failures, as far as can be told');
+    expect(text.trimEnd().split('\n').at(-1)).toBe('8 passed, 7 failed, 3 skipped');
   });
 
   it('has a column for each client', async () => {
