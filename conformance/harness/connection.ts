@@ -331,8 +331,7 @@ export class Connection {
       case 'ping':
         this.#note('received', 'ping', printBytes(unit.payload));
         this.pingsReceived.push(unit);
-        if (this.autoPong && !this.#sentClose)
-          this.#wire.send({ opcode: opcodes.pong, payload: unit.payload });
+        if (this.autoPong && !this.#sentClose) this.#wire.pong(unit.payload);
         return;
       case 'pong':
         this.#note('received', 'pong', printBytes(unit.payload));

@@ -23,6 +23,8 @@ import {
 
 /** The longest frame and message that are read, in bytes. */
 const MAX_READ = 8 * 1024 * 1024;
+/** What may wait to be sent before Pongs are held back, in bytes. */
+const MOST_UNREAD = 65_536;
 const MAX_BODY = 65_536;
 const BODY_MS = 500;
 
@@ -78,6 +80,8 @@ export class Wire {
   #response: HandshakeResponse | undefined;
   #handedOn = false;
   #corked = false;
+  /** The payload of the last Ping that has no Pong yet. */
+  #unanswered: Uint8Array | undefined;
   #closed = false;
   #ended = false;
   #error: string | undefined;
@@ -128,6 +132,21 @@ export class Wire {
       process.nextTick(() => this.#uncork());
     }
     this.#socket.write(encodeFrame(frame));
+  }
+
+  /** Answers a Ping; of those that a server sends while it does not read, the last (RFC 6455, section 5.5.3). */
+  pong(payload: Uint8Array): void {
+    if (this.#socket.writableLength <= MOST_UNREAD) {
+      this.send({ opcode: opcodes.pong, payload });
+      return;
+    }
+    if (!this.#unanswered)
+      this.#socket.once('drain', () => {
+        const last = this.#unanswered;
+        this.#unanswered = undefined;
+        if (last) this.pong(last);
+      });
+    this.#unanswered = payload;
   }
 
   #uncork(): void {
@@ -310,6 +329,8 @@ export class Wire {
           this.#handlers.unit(unit);
           this.#close({ code, reason, by: 'frame', detail, at });
         } else if (unit) this.#handlers.unit(unit);
+        // What is left of a flood is read by nobody.
+        if (this.#socket.destroyed) return;
       }
     } catch (error) {
       if (!(error instanceof FrameTooLong)) throw error;

@@ -116,7 +116,7 @@ export class Sockets implements Network {
   }
 
   #unit(unit: Unit, wire: Wire, hear: Hear): void {
-    if (unit.kind === 'ping') wire.send({ opcode: opcodes.pong, payload: unit.payload });
+    if (unit.kind === 'ping') wire.pong(unit.payload);
     else if (unit.kind === 'close')
       wire.send({ opcode: opcodes.close, payload: unit.code === 1005 ? '' : codeBytes(unit.code) });
     else if (unit.kind === 'text' || unit.kind === 'binary') {
