@@ -9,7 +9,7 @@ export function interopPage(root: string): Page {
   const rows = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Row[]) : [];
   const profiles = [...new Set(rows.flatMap((row) => Object.keys(row.profiles)))];
   const content = [
-    wide(),
+    wide('interop'),
     '# Interop',
     '',
     'Servers of different styles, each written from the specification, each judged by the same suite over the network. A number',

@@ -3,6 +3,7 @@ import { copyFileSync, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { checks } from '#conformance/checks/index.js';
 import { catalog } from '#conformance/cli/catalog.js';
+import { CHROMIUM } from '../../test/chromium.js';
 import { conversationPage } from './conversations.js';
 import { interopPage } from './interop.js';
 import { deadLinks } from './links.js';
@@ -12,6 +13,7 @@ import { writePages } from './pages.js';
 import { asWritten } from './sources.js';
 import { specPages } from './spec.js';
 import { registriesPage, rulesPage, vectorsPage } from './tables.js';
+import { widePages } from './widths.js';
 
 // npm run docs [-- --pages]: writes the generated pages, the API reference and the site; needs no network.
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '');
@@ -42,10 +44,14 @@ if (!process.argv.includes('--pages')) {
     ...run('node_modules/typedoc/bin/typedoc', ['--options', 'docs/typedoc.json', ...entries]),
     ...run('node_modules/vitepress/bin/vitepress.js', ['build', 'docs']),
   ];
-  const dead = deadLinks(`${root}/docs/.vitepress/dist`);
-  for (const line of [...warned, ...dead]) console.error(line);
-  console.log(`${warned.length} warnings, ${dead.length} dead links`);
-  if (warned.length + dead.length > 0) process.exitCode = 1;
+  const site = `${root}/docs/.vitepress/dist`;
+  const dead = deadLinks(site);
+  const measured = existsSync(CHROMIUM);
+  const wide = measured ? await widePages(site) : [];
+  for (const line of [...warned, ...dead, ...wide]) console.error(line);
+  const widths = measured ? `${wide.length} pages wider than a phone` : 'widths not measured';
+  console.log(`${warned.length} warnings, ${dead.length} dead links, ${widths}`);
+  if (warned.length + dead.length + wide.length > 0) process.exitCode = 1;
 }
 
 /** Runs a tool, shows its output, and returns the lines that warn; a tool that fails is one of them. */

@@ -1,13 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ListedRule } from '#conformance/cli/catalog.js';
+import { CHROMIUM } from '../../test/chromium.js';
 import { sequence } from './conversations.js';
 import { deadLinks } from './links.js';
 import { cell } from './pages.js';
 import { chapterPage } from './spec.js';
 import { abridge, drawTerminal } from './terminal.js';
+import { widePages } from './widths.js';
 
 const rule: ListedRule = {
   id: 'rooms-one',
@@ -55,6 +57,24 @@ describe('dead links', () => {
     expect(found).toEqual([
       'dead anchor in index.html: b.html#gone',
       'dead link in index.html: /c.html',
+    ]);
+  });
+});
+
+describe.skipIf(!existsSync(CHROMIUM))('pages that are wider than a phone', () => {
+  it('are those that scroll as a whole, by the styles of the site, and no others', async () => {
+    const site = mkdtempSync(join(tmpdir(), 'site-'));
+    const page = (inner: string) =>
+      `<!doctype html><meta name="viewport" content="width=device-width"><link rel="stylesheet" href="/style.css">${inner}`;
+    const table = '<table><tr><td>wide</td><td>wide</td></tr></table>';
+    writeFileSync(join(site, 'style.css'), 'td { min-width: 300px } .box { overflow-x: auto }');
+    writeFileSync(join(site, 'boxed.html'), page(`<div class="box">${table}</div>`));
+    writeFileSync(join(site, 'narrow.html'), page('<p>word word word</p>'));
+    writeFileSync(join(site, 'wide.html'), page(table));
+    const found = await widePages(site);
+    rmSync(site, { recursive: true });
+    expect(found).toEqual([
+      expect.stringMatching(/^wide\.html is 6\d\d pixels wide, a phone 390$/),
     ]);
   });
 });
