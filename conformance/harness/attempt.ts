@@ -6,6 +6,7 @@ import { type Instance, lastOutput } from './process.js';
 import { requirement } from './requirements.js';
 import type { StageRun } from './shared.js';
 import type { Sign } from './signs.js';
+import { stepSigns } from './signs.steps.js';
 import { Stage } from './stage.js';
 import { tooBusy } from './stalls.js';
 import { Inconclusive, NotExercised, NotSeen, TargetError, Vacuous, Violation } from './verdict.js';
@@ -91,7 +92,7 @@ export async function attempt(
 function withSigns(found: Classified, stage: Stage): Classified & { signs?: readonly Sign[] } {
   if (found.result !== 'violation') return found;
   try {
-    return { ...found, signs: stage.signs() };
+    return { ...found, signs: [...stage.signs(), ...stepSigns(found.violation)] };
   } catch (error) {
     return { result: 'bug', error };
   }

@@ -177,8 +177,9 @@ export class Conductor implements StageRun {
             // What its connections received goes with it.
             stage = undefined;
           }),
+        // Whoever has no server yet waits for one.
         get stalled() {
-          return stage?.stalled ?? false;
+          return stage?.stalled ?? check.options.instance !== undefined;
         },
         ...(check.options.instance && { group: instances }),
         ...(check.options.alone && { group: one }),

@@ -8,6 +8,9 @@ const UNCOUNTED = new Set<unknown>(
   errors.filter((row) => row.protocolError).map((row) => row.code),
 );
 
+// More refusals than this tell no more.
+const MOST = 200;
+
 const MEMBERS = ['bucket', 'limit', 'retry_after_ms'];
 
 // Why a message is refused before its user has sent as many as its bucket admits.
@@ -28,18 +31,25 @@ export function* admissions({ rates, clients, exchanges }: Course): Iterable<Sig
       keys.set(key, [...(keys.get(key) ?? []), each]);
     }
     for (const each of keys.values()) yield* window(rate, each);
-    for (const client of clients) yield* early(rate, client);
+    for (const client of clients) yield* early(rate, client, clients);
     if (rate.types.includes('chat')) for (const client of clients) yield* echoed(rate, client);
   }
 }
 
 // Who has not sent as much as one window admits cannot be refused for the rate, whatever the refusal answers.
-function* early({ bucket, limit }: Rate, { log, said, label }: Client): Iterable<Sign> {
-  if (said.length > limit) return;
+function* early(
+  { bucket, limit }: Rate,
+  client: Client,
+  clients: readonly Client[],
+): Iterable<Sign> {
+  const { log, label } = client;
+  const own = clients.filter((each) => userOf(each) === userOf(client));
+  const sent = own.reduce((sum, { said }) => sum + said.length, 0);
+  if (sent > limit) return;
   const refusal = log.find(
     ({ message }) => isRefused(message) && [bucket, undefined].includes(message.data.bucket),
   );
-  const told = `${label} was refused for the bucket ${bucket} with ${said.length} of ${limit} messages sent`;
+  const told = `${label} was refused for the bucket ${bucket} with ${sent} of ${limit} messages sent`;
   if (refusal) for (const rule of APART) yield { rule, told };
 }
 
@@ -66,21 +76,20 @@ function* echoed({ limit, window_ms, bucket }: Rate, client: Client): Iterable<S
 function* window(rate: Rate, exchanges: readonly Exchange[]): Iterable<Sign> {
   const { limit, window_ms, bucket } = rate;
   const told = `of the bucket ${bucket}, whose limit is ${limit} in ${window_ms} ms,`;
-  const admitted = exchanges.filter(isAdmitted);
-  for (const last of admitted) {
-    const at = last.reply?.at ?? 0;
-    const within = admitted.filter(
-      ({ said, reply }) => said.at > at - window_ms && (reply?.at ?? at) <= at,
-    );
-    if (within.length <= limit) continue;
+  const admitted = exchanges.filter(isAdmitted).toSorted((a, b) => a.said.at - b.said.at);
+  for (const [index, first] of admitted.entries()) {
+    if (index + limit >= admitted.length) break;
+    const some = admitted.slice(index, index + limit + 1);
+    const last = Math.max(...some.map(({ reply }) => reply?.at ?? 0));
+    if (last - first.said.at >= window_ms) continue;
     yield {
       rule: 'rates-over-refused',
-      told: `${told} ${within.length} messages were admitted in one window`,
+      told: `${told} ${some.length} messages were admitted in one window`,
     };
     break;
   }
-  for (const { said, reply } of exchanges) {
-    if (!reply || !isRefused(reply.message)) continue;
+  const refused = exchanges.filter(({ reply }) => reply && isRefused(reply.message));
+  for (const { said } of refused.slice(0, MOST)) {
     const sent = exchanges.filter((each) => each.said.at <= said.at && isRecent(each, said, rate));
     if (sent.length <= limit)
       for (const rule of APART) yield { rule, told: `${told} message ${sent.length} was refused` };

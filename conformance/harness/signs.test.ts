@@ -14,7 +14,7 @@ describe('the signs of broken rules', () => {
   it('are not seen in a right server', async () => {
     const seen: string[] = [];
     const looked = checks
-      .filter(({ rule }) => /^(?:rooms|chat|messages|typing|direct|errors)-/.test(rule))
+      .filter(({ rule }) => /^(?:rooms|chat|messages|typing)-/.test(rule))
       .filter(({ options }) => !options.instance)
       .map((check) => ({
         ...check,
@@ -28,7 +28,7 @@ describe('the signs of broken rules', () => {
       { start: launcher({ parts: () => ({}) }) },
       { checks: looked },
     );
-    expect(end.totals.pass).toBeGreaterThan(130);
+    expect(end.totals.pass).toBeGreaterThan(90);
     expect(seen).toEqual([]);
   });
 
@@ -67,12 +67,14 @@ describe('the signs of broken rules', () => {
         },
       })),
     );
-    const said = ['join', 'chat', 'leave', 'binary', 'members', 'chat'].map((type, at) => ({
-      type,
-      at,
-      id: at < 5 ? `r${at % 3}` : undefined,
-      room: 'lounge',
-    }));
+    const said = ['join', 'chat', 'constructor', 'leave', '__proto__', 'members', 'chat'].map(
+      (type, at) => ({
+        type,
+        at,
+        id: at < 5 ? `r${at % 3}` : undefined,
+        room: 'lounge',
+      }),
+    );
     const clients = [client('ann', said, messages), client('bob', said, messages.toReversed())];
     const rates = [
       {
