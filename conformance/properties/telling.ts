@@ -1,4 +1,5 @@
 import type { Failure } from '#conformance/harness/events.js';
+import { messageOf } from '#conformance/harness/verdict.js';
 import type { Finding } from './campaign.js';
 import type { Outcome } from './converse.js';
 import { failureId, saveFailure } from './failures.js';
@@ -49,17 +50,23 @@ export function tellFinding(
   if (folder === undefined) return told;
   const id = failureId(rule, script);
   const { causes, consequences } = shown.judgement;
-  saveFailure(folder, {
-    schema: 1,
-    id,
-    rule,
-    script,
-    reproduction: rate,
-    exhausted: small?.exhausted ?? true,
-    trace: shown.trace,
-    causes,
-    consequences,
-  });
+  try {
+    saveFailure(folder, {
+      schema: 1,
+      id,
+      rule,
+      script,
+      reproduction: rate,
+      exhausted: small?.exhausted ?? true,
+      trace: shown.trace,
+      causes,
+      consequences,
+    });
+  } catch (error) {
+    // What was found counts more than whether it can be kept.
+    const unkept = `It could not be kept for \`parlor replay\`: ${messageOf(error)}.`;
+    return { ...told, hint: [told.hint, unkept].filter(Boolean).join(' ') };
+  }
   return { ...told, replay: `npx parlor replay ${id}` };
 }
 
