@@ -66,7 +66,7 @@ const isSequenced = ({ type, ref, room }: Message) =>
 const isLive = (message: Message) => isSequenced(message) && message.data.replay !== true;
 
 interface Door {
-  /** When each `join` of the room was sent. */
+  /** When each `join` of the room was sent that was not refused. */
   joins: readonly number[];
   /** The first request to join, with its reply. */
   first: Exchange | undefined;
@@ -77,13 +77,16 @@ interface Door {
 
 function doorOf({ stays, exchanges }: Course, client: Client, room: unknown): Door {
   const there = stays.filter((each) => each.room === room);
+  const requests = exchanges.filter(
+    ({ said, client: of }) => of === client && said.type === 'join' && said.room === room,
+  );
+  const refused = requests.filter(({ reply }) => reply?.message.type === 'error');
+  const ids = new Set(refused.map(({ said }) => said.id));
   return {
     joins: client.said.flatMap((said) =>
-      said.type === 'join' && said.room === room ? [said.at] : [],
+      said.type === 'join' && said.room === room && !ids.has(said.id ?? '') ? [said.at] : [],
     ),
-    first: exchanges.find(
-      ({ said, client: of }) => of === client && said.type === 'join' && said.room === room,
-    ),
+    first: requests[0],
     left: there.findLast((each) => each.client === client),
     tab: there.some((each) => each.client !== client && each.user === userOf(client)),
   };

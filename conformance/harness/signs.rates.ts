@@ -1,5 +1,5 @@
 import { errors } from '#schemas/errors.js';
-import { type Client, type Course, type Exchange, userOf } from './course.js';
+import { type Client, type Course, type Exchange, isReply, userOf } from './course.js';
 import type { Sign } from './signs.js';
 import type { Rate } from './welcome.js';
 
@@ -36,7 +36,7 @@ export function* admissions({ rates, clients, exchanges }: Course): Iterable<Sig
   }
 }
 
-// Who has not sent as much as one window admits cannot be refused for the rate, whatever the refusal answers.
+// Who has sent less than one window admits, or sees less admitted, cannot be refused for the rate.
 function* early(
   { bucket, limit }: Rate,
   client: Client,
@@ -45,12 +45,20 @@ function* early(
   const { log, label } = client;
   const own = clients.filter((each) => userOf(each) === userOf(client));
   const sent = own.reduce((sum, { said }) => sum + said.length, 0);
-  if (sent > limit) return;
+  const admitted = own.reduce((sum, each) => sum + atMost(each), 0);
+  if (Math.min(sent, admitted) >= limit) return;
   const refusal = log.find(
     ({ message }) => isRefused(message) && [bucket, undefined].includes(message.data.bucket),
   );
-  const told = `${label} was refused for the bucket ${bucket} with ${sent} of ${limit} messages sent`;
+  const told = `${label} was refused for the bucket ${bucket} which admits ${limit} messages, after ${Math.min(sent, admitted)}`;
   if (refusal) for (const rule of APART) yield { rule, told };
+}
+
+// How many messages of a connection may have been admitted: those with an event or a reply.
+function atMost(client: Client): number {
+  const events = client.log.filter(({ message: { ref, from } }) => !ref && from === userOf(client));
+  const replies = client.log.filter(({ message }) => isReply(message) && !isRefused(message));
+  return new Set(events.map(({ message }) => message.id)).size + replies.length;
 }
 
 // Who asks for no reply sees by its own events what was admitted: the nth is at least its nth message.
