@@ -86,8 +86,9 @@ function apart(report: Report, { colors, width, book }: Style): string[] {
 
 // How many of the failures somebody has to look into, as far as the suite can tell.
 function causes(report: Report, book: RuleBook): string[] {
-  const failed = brokenRules(report, book).filter(({ grade }) => grade === 'fail');
-  const follow = failed.reduce((sum, each) => sum + each.follows.length, 0);
+  const isFailure = ({ grade }: Broken) => grade === 'fail';
+  const failed = brokenRules(report, book).filter(isFailure);
+  const follow = failed.flatMap(({ follows }) => follows.filter(isFailure)).length;
   return follow === 0
     ? []
     : [
