@@ -121,7 +121,7 @@ export async function refused(
   { label = 'ann', codes = [1002], hint }: Refusal = {},
 ): Promise<void> {
   const peer = await dial(t, label);
-  const known = peer.log.length;
+  const known = peer.concerning.length;
   const closing = frames.some(({ opcode }) => opcode === opcodes.close);
   for (const frame of frames) peer.sendFrame(frame);
   if (!closing) peer.sendFrame({ opcode: opcodes.ping, payload: STILL });
@@ -143,7 +143,7 @@ export async function refused(
   if (closed.by === 'frame' && !codes.includes(closed.code))
     throw new Violation({ expected, actual: `the server ${closed.detail}` });
   // On a server that is not Parlor a message may be about something else.
-  const replies = t.parlor ? peer.log.slice(known).map(({ message }) => message.type) : [];
+  const replies = t.parlor ? peer.concerning.slice(known).map(({ message }) => message.type) : [];
   const answers = pongs().filter((payload) => payload !== STILL);
   const given = [...answers.map(() => 'a Pong frame'), ...replies];
   if (given.length > 0)

@@ -193,6 +193,12 @@ export class Peer extends Connection {
     return this.inbox.all;
   }
 
+  /** Those that concern this check: no broadcasts of others, no events of the application. */
+  get concerning(): readonly Received[] {
+    const aside = new Set(this.inbox.noted);
+    return this.log.filter(({ message }) => !aside.has(message));
+  }
+
   /** Messages that no check has asked for. */
   get unconsumed(): Message[] {
     return this.inbox.pending();
