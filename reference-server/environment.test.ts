@@ -63,6 +63,7 @@ describe('the environment', () => {
     [{ PARLOR_SESSIONS: 's=ann,s=bob' }, 'must have each value once, not again for bob.'],
     [{ PARLOR_MESSAGES_LIMIT: '0' }, 'PARLOR_MESSAGES_LIMIT must be an integer of at least 1'],
     [{ PARLOR_MAX_MESSAGE_BYTES: '4096' }, 'must exceed max_text_bytes'],
+    [{ PARLOR_MAX_QUEUE_BYTES: '65536' }, 'must exceed max_message_bytes'],
     [{ PARLOR_MAX_TEXT_BYTES: '0' }, 'PARLOR_MAX_TEXT_BYTES must be an integer of at least 1'],
     [{ PARLOR_MAX_ROOMS: '0' }, 'PARLOR_MAX_ROOMS must be an integer of at least 1, not "0".'],
     [

@@ -210,6 +210,10 @@ function resolveLimits(options: ServerOptions): Limits {
     fail(
       `The limit max_message_bytes must exceed max_text_bytes by at least 1024, but ${limits.max_message_bytes} does not exceed ${limits.max_text_bytes} so far.`,
     );
+  if (limits.max_queue_bytes < limits.max_message_bytes + 1_024)
+    fail(
+      `The limit max_queue_bytes must exceed max_message_bytes by at least 1024, but ${limits.max_queue_bytes} does not exceed ${limits.max_message_bytes} so far.`,
+    );
   return limits;
 }
 

@@ -277,7 +277,7 @@ describe('an open connection', () => {
 
   it('is closed when it does not read, and the others hear everything', async () => {
     const { port } = await run({
-      limits: { max_queue_bytes: 65_536 },
+      limits: { max_queue_bytes: 66_560 },
       rates: [],
     });
     const ann = await connect(port, 'ann');
@@ -302,7 +302,7 @@ describe('an open connection', () => {
 
 describe('a replay', () => {
   it.each([false, true])('may be longer than the queue (deflate: %s)', async (deflate) => {
-    const limits = { max_queue_bytes: 65_536, max_message_bytes: 65_536 };
+    const limits = { max_queue_bytes: 66_560, max_message_bytes: 65_536 };
     const resume = { max_events: 200 };
     const { port } = await run({ limits, rates: [], resume, deflate });
     const ann = await connect(port, 'ann');

@@ -4,6 +4,7 @@ import type { RuleId } from '#conformance/harness/requirements.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { Violation } from '#conformance/harness/verdict.js';
 import { bucketOf } from '#conformance/harness/welcome.js';
+import { ENVELOPE } from './queues.js';
 
 const MIB = 1024 * 1024;
 
@@ -11,9 +12,6 @@ const MIB = 1024 * 1024;
 const KERNELS = 16 * MIB;
 
 const END_MS = 30_000;
-
-// What the members of an event add to what was sent.
-const ENVELOPE = 1_024;
 
 // Rates that let one user fill a queue, and a heartbeat that leaves a client alone that does not read.
 const FREE = {
@@ -29,18 +27,20 @@ const LONG_QUEUE = { ...FREE, PARLOR_MAX_QUEUE_BYTES: String(16 * MIB) };
 const BLOCKED =
   'A loop that awaits the send to one member after the other stops at the one that does not read: give each connection a queue of its own.';
 
-/** A river of chats from one member to a room, each about as long as a message may be. */
+/** A river of chats from one member to a room, each about as long as a message may be, and half a queue at most. */
 function river(t: Stage, sender: Peer) {
   const { limits, rates } = sender.announced;
   const rate = bucketOf({ rates }, 'chat');
-  const size = Math.min(limits.max_message_bytes, 64 * 1024) - ENVELOPE;
+  const { max_message_bytes, max_queue_bytes } = limits;
+  const longest = Math.min(max_message_bytes, 64 * 1024, Math.floor(max_queue_bytes / 2));
+  const size = longest - ENVELOPE;
   if (size <= ENVELOPE)
     t.notExercised(
-      `\`max_message_bytes\` is ${limits.max_message_bytes}: too little to fill a queue`,
+      `\`max_message_bytes\` is ${max_message_bytes} and \`max_queue_bytes\` ${max_queue_bytes}: too little to fill a queue`,
     );
   const fill = 'x'.repeat(size - ENVELOPE);
   // The sender reads its own messages; half of a queue of them is not too much for anybody.
-  const most = Math.max(1, Math.floor(limits.max_queue_bytes / 2 / size));
+  const most = Math.max(1, Math.floor(max_queue_bytes / 2 / size));
   const each = Math.min(most, rate?.limit ?? most, 16);
   let count = 0;
   let drops = 0;

@@ -2,6 +2,7 @@ import { check } from '#conformance/harness/check.js';
 import { opcodes } from '#conformance/harness/frames.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
+import { longestAnswered } from './queues.js';
 
 const TOO_BIG =
   'Set the library to the announced max_message_bytes; by its default another number is in force.';
@@ -65,9 +66,10 @@ async function refusesText(t: Stage, content: string): Promise<void> {
 
 /** The checks of spec/limits.md. */
 export const limits = [
-  check('limits-message-exact-accepted', async ({ connect, welcome }) => {
-    const ann = await connect('ann');
-    ann.sendText(ping(welcome.limits.max_message_bytes));
+  check('limits-message-exact-accepted', async (t) => {
+    const most = longestAnswered(t);
+    const ann = await t.connect('ann');
+    ann.sendText(ping(most));
     await ann.receives('pong', { ref: 'big' });
   }),
 
@@ -86,9 +88,9 @@ export const limits = [
 
   check(
     'limits-message-fragments-counted',
-    async ({ connect, welcome }) => {
-      const ann = await connect('ann');
-      const { max_message_bytes: most } = welcome.limits;
+    async (t) => {
+      const most = longestAnswered(t);
+      const ann = await t.connect('ann');
       inFragments(ann, ping(most), Math.ceil(most / 4));
       await ann.receives('pong', { ref: 'big' });
     },
@@ -142,6 +144,14 @@ export const limits = [
     assert(max_message_bytes >= max_text_bytes + 1_024, {
       expected: `max_message_bytes is at least max_text_bytes + 1,024 = ${max_text_bytes + 1_024}`,
       actual: `it is ${max_message_bytes}`,
+    });
+  }),
+
+  check('limits-queue-holds-message', async ({ welcome, assert }) => {
+    const { max_queue_bytes, max_message_bytes } = welcome.limits;
+    assert(max_queue_bytes >= max_message_bytes + 1_024, {
+      expected: `max_queue_bytes is at least max_message_bytes + 1,024 = ${max_message_bytes + 1_024}`,
+      actual: `it is ${max_queue_bytes}`,
     });
   }),
 

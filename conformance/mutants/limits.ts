@@ -77,6 +77,22 @@ export const limits: readonly Mutant[] = [
     }),
   ),
   mutant(
+    'limits-queue-holds-message',
+    'queue-as-long-as-message',
+    'The queue that is announced holds one message without its envelope.',
+    ({ handshake }) => ({
+      handshake: {
+        welcome(core, connection) {
+          const data = handshake.welcome(core, connection);
+          return {
+            ...data,
+            limits: { ...data.limits, max_queue_bytes: data.limits.max_message_bytes },
+          };
+        },
+      },
+    }),
+  ),
+  mutant(
     'limits-text-exact-accepted',
     'text-limit-excludes-its-value',
     'The bound of the text excludes its own value.',

@@ -114,6 +114,9 @@ func Load() (*Config, error) {
 	if c.Limits.MessageBytes < c.Limits.TextBytes+1024 {
 		faults = append(faults, errors.New("PARLOR_MAX_MESSAGE_BYTES has to be 1,024 more than PARLOR_MAX_TEXT_BYTES"))
 	}
+	if c.Limits.QueueBytes < c.Limits.MessageBytes+1024 {
+		faults = append(faults, errors.New("PARLOR_MAX_QUEUE_BYTES has to be 1,024 more than PARLOR_MAX_MESSAGE_BYTES"))
+	}
 	var err error
 	if c.Key, err = key(c.Algorithm); err != nil {
 		faults = append(faults, err)

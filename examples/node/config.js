@@ -77,6 +77,8 @@ export const rates = [
 
 if (limits.max_message_bytes < limits.max_text_bytes + 1_024)
   fail('PARLOR_MAX_MESSAGE_BYTES: expected at least PARLOR_MAX_TEXT_BYTES + 1024');
+if (limits.max_queue_bytes < limits.max_message_bytes + 1_024)
+  fail('PARLOR_MAX_QUEUE_BYTES: expected at least PARLOR_MAX_MESSAGE_BYTES + 1024');
 if (token.accepted && env.PARLOR_TOKEN_JWKS_URL)
   fail('PARLOR_TOKEN_JWKS_URL: expected unset, because this server fetches no key sets');
 if (token.accepted && !(token.algorithm === 'HS256' ? token.secret : token.publicKey))
