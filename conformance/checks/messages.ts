@@ -12,6 +12,17 @@ const NESTED = {
   scripts: 'ÅÄÖ Ελληνικά 日本語 עברית 🎈 \u2028 \\ "',
 };
 
+// Numbers that binary64 holds, and a printer with 15 or 16 digits does not.
+const NUMBERS = {
+  sum: 0.1 + 0.2,
+  third: 1 / 3,
+  digits: 123_456_789.123_456_79,
+  largest: Number.MAX_VALUE,
+  least: Number.MIN_VALUE,
+  integer: Number.MAX_SAFE_INTEGER,
+  negative: Number.MIN_SAFE_INTEGER,
+};
+
 /** What comes of everything: requests of each core type, good and bad. */
 async function everything({ join }: Stage): Promise<Peer[]> {
   const [ann, bob] = await join('lounge', 'ann', 'bob');
@@ -62,6 +73,17 @@ function claims(
 
 function spelled(t: Stage, peer: Peer, text: string): void {
   peer.sendText(text.replaceAll('ROOM', t.room('lounge')));
+}
+
+// An error that is about a room names it.
+async function namesRoom(
+  t: Stage,
+  peer: Peer,
+  code: string,
+  ask: () => Promise<Message>,
+): Promise<void> {
+  const error = await peer.refuses(code, ask);
+  t.equal(error.room, t.room('lounge'), `\`room\` of the error ${code}`);
 }
 
 /** The checks of spec/messages.md. */
@@ -238,6 +260,43 @@ export const messages = [
     t.equal(without?.room, undefined, '`room` of the error to a chat without a room');
   }),
 
+  check(
+    'messages-room-on-replies',
+    async (t) => {
+      const ann = await t.connect('ann', { claims: { rooms: [] } });
+      await namesRoom(t, ann, 'forbidden', () => ann.request('join', {}, { room: 'lounge' }));
+    },
+    { variant: 'forbidden' },
+  ),
+
+  check(
+    'messages-room-on-replies',
+    async (t) => {
+      const { max_rooms } = t.welcome.limits;
+      if (t.limitOf('join') < max_rooms + 5)
+        t.notExercised(`${max_rooms} rooms cannot be joined within the announced rate`);
+      const ann = await t.connect('ann');
+      await Promise.all(Array.from({ length: max_rooms }, (_, i) => ann.joins(`room-${i}`)));
+      await namesRoom(t, ann, 'too_many_rooms', () => ann.request('join', {}, { room: 'lounge' }));
+    },
+    { variant: 'too-many-rooms' },
+  ),
+
+  check(
+    'messages-room-on-replies',
+    async (t) => {
+      const [ann] = await t.join('lounge', 'ann');
+      const rate = t.rate('messages');
+      if (rate.limit > 2_000) t.notExercised(`${rate.limit} messages are more than it sends`);
+      const ask = () => ann.request('chat', { text: 'x' }, { room: 'lounge' });
+      const replies = await Promise.all(Array.from({ length: rate.limit + 1 }, ask));
+      const refused = replies.find(({ data }) => data.code === 'rate_limited');
+      if (!refused) return t.notSeen('no chat was refused for the rate');
+      await namesRoom(t, ann, 'rate_limited', async () => refused);
+    },
+    { variant: 'rate-limited' },
+  ),
+
   check('messages-ping-answered', async ({ connect, equal }) => {
     const ann = await connect('ann');
     ann.send('ping', { n: 1 });
@@ -344,6 +403,22 @@ export const messages = [
       equal((await bob?.receives('chat'))?.data.meta, meta, '`meta` of the event');
     }
   }),
+
+  check(
+    'messages-meta-equal',
+    async ({ join, assert }) => {
+      const [ann, bob] = await join('lounge', 'ann', 'bob');
+      await ann.chat('lounge', 'hello', { meta: { ...NUMBERS } });
+      const { meta = {} } = (await bob.receives('chat')).data;
+      for (const [what, number] of Object.entries(NUMBERS))
+        assert(meta[what] === number, {
+          expected: `the number ${number} in \`meta\` has the same value in the event`,
+          actual: `it is ${JSON.stringify(meta[what])}`,
+          hint: 'Print a binary64 with as many digits as it takes to read the same value again: up to 17.',
+        });
+    },
+    { variant: 'numbers' },
+  ),
 
   check('messages-meta-absent', async ({ join, equal }) => {
     const [ann, bob] = await join('lounge', 'ann', 'bob');

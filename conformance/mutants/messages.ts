@@ -62,6 +62,11 @@ const also =
     ),
   });
 
+const printed = (value: unknown, digits: number): unknown =>
+  JSON.parse(JSON.stringify(value), (_name, each: unknown) =>
+    typeof each === 'number' ? Number(each.toPrecision(digits)) : each,
+  );
+
 const relays =
   (data: (request: Request) => object): Mutant['parts'] =>
   () => ({
@@ -281,6 +286,18 @@ export const messages: readonly Mutant[] = [
       return rest;
     }),
   ),
+  ...['forbidden', 'too_many_rooms', 'rate_limited'].map((code) =>
+    mutant(
+      'messages-room-on-replies',
+      `${code.replaceAll('_', '-')}-without-room`,
+      `The error ${code} does not name the room.`,
+      replied((reply) => {
+        if (reply.data['code'] !== code) return reply;
+        const { room: _, ...rest } = reply;
+        return rest;
+      }),
+    ),
+  ),
   mutant(
     'messages-ping-answered',
     'ping-without-id-ignored',
@@ -434,6 +451,16 @@ export const messages: readonly Mutant[] = [
               Object.entries(meta as object).filter(([, value]) => value !== null),
             ),
           },
+    ),
+  ),
+  ...[15, 16].map((digits) =>
+    mutant(
+      'messages-meta-equal',
+      `numbers-with-${digits}-digits`,
+      `Numbers are printed with ${digits} significant digits.`,
+      relays(({ data: { text, meta } }) =>
+        meta === undefined ? { text } : { text, meta: printed(meta, digits) },
+      ),
     ),
   ),
   mutant(
