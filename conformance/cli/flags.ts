@@ -19,7 +19,7 @@ import {
 /** One flag of `parlor test`: what it is called, how its text is read, what it means. */
 export interface Flag<T> {
   group: string;
-  /** The placeholder of its value; undefined for a flag that is only on or off. */
+  /** The placeholder of its value, with `...` where several may follow; undefined for a flag that is only on or off. */
   value: string | undefined;
   /** It may be given several times. */
   many: boolean;
@@ -104,11 +104,11 @@ export const flags = {
   'token-leeway': one(TOKENS, '<time>', 'tolerance of the server for expiry, such as 5s', duration),
   'token-key-id': one(TOKENS, '<text>', '`kid` of every token', text),
   session: many(TOKENS, '<value=user>', 'a valid cookie session_token and its user', session),
-  only: many(SELECTION, '<selector>', 'chapters, rules or prefixes to run', text),
-  skip: many(SELECTION, '<selector>', 'chapters, rules or prefixes to leave out', text),
-  profile: many(SELECTION, '<profile>', 'profiles to run', text),
+  only: many(SELECTION, '<selector...>', 'chapters, rules or prefixes to run', text),
+  skip: many(SELECTION, '<selector...>', 'chapters, rules or prefixes to leave out', text),
+  profile: many(SELECTION, '<profile...>', 'profiles to run', text),
   shard: one(SELECTION, '<i/n>', 'run the i-th of n parts of the checks', shard),
-  require: many(RUN, '<profile>', 'profile that the server has to announce', text),
+  require: many(RUN, '<profile...>', 'profiles that the server has to announce', text),
   'fail-on': one(
     RUN,
     '<level>',

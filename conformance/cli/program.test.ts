@@ -46,6 +46,20 @@ describe('bad input is told in one sentence', () => {
       ['test', '--start', 'x', '--only', 'rooms', '--skip', 'rooms'],
       'the selection leaves no check to run',
     ],
+    // What follows a list belongs to it, up to the next flag or the target.
+    [['test', '--start', 'x', '--skip', 'rooms', 'xyzzy'], '--skip: no chapter'],
+    [['test', '--start', 'x', '--only', 'rooms', 'xyzzy'], '--only: no chapter'],
+    [
+      ['test', '--start', 'x', '--only', 'rooms', 'chat', '--skip', 'rooms', 'chat'],
+      'the selection leaves no check to run',
+    ],
+    [['test', '--start', 'x', '--profile', 'core', 'xyzzy'], '--profile: no profile'],
+    [['test', '--start', 'x', '--require', 'core', 'xyzzy'], '--require: no profile'],
+    [
+      ['test', '--skip', 'chat', 'foo://x'],
+      "takes a URL such as ws://127.0.0.1:8080/ws, not 'foo://x'",
+    ],
+    [['test', '--skip', 'ws://127.0.0.1:1/ws'], '--skip names nothing before the target'],
     [['test', '--start', 'x', '--shard', '0/2'], '--shard takes i/n'],
     [
       ['test', '--start', 'x', '--require', 'sesion'],

@@ -183,15 +183,24 @@ settings of the config.
 Exit codes: 0 conforms, 1 violation, 2 stale known failures, 3 undecided,
 4 target unreachable, 5 bug of the suite, 64 usage.`;
 
+const isUrl = (word: string) => word.includes('://');
+
 function settingsOf(words: readonly string[], options: Record<string, unknown>): Settings {
   const settings: Settings = {};
+  const urls = words.filter(isUrl);
+  const selectors = words.filter((word) => !isUrl(word));
   for (const name of Object.keys(table) as FlagName[]) {
     const value = options[camel(name)];
     if (value === undefined) continue;
-    put(settings, name, Array.isArray(value) ? value : [String(value)], `--${name}`);
+    let texts: string[] = Array.isArray(value) ? value : [String(value)];
+    // A list ends at the next flag, or at the target: no selector and no profile is a URL.
+    if (table[name].value?.endsWith('...>')) {
+      urls.push(...texts.filter(isUrl));
+      texts = texts.filter((text) => !isUrl(text));
+      if (texts.length === 0) throw new UsageError(`--${name} names nothing before the target`);
+    }
+    put(settings, name, texts, `--${name}`);
   }
-  const urls = words.filter((word) => word.includes('://'));
-  const selectors = words.filter((word) => !word.includes('://'));
   for (const word of selectors) {
     if (!/^[a-z][a-z0-9_-]*(\/[a-z0-9_-]+)?$/.test(word)) {
       throw new UsageError(

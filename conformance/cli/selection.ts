@@ -37,7 +37,7 @@ export function selected(
   if (left.length === 0) {
     const both =
       profile && only
-        ? `: none is in the profile ${profile.join(' or ')} and in ${only.join(' or ')} (several profiles: --profile a --profile b)`
+        ? `: none is in the profile ${profile.join(' or ')} and in ${only.join(' or ')} (several profiles: --profile a b)`
         : '';
     throw new UsageError(
       `the selection leaves no check to run${both}; parlor list says which rules have checks`,
