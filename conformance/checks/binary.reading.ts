@@ -3,6 +3,7 @@ import { buildBinary, type Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { bytesOf, nextId, seenBy, shows, showsAcked } from './pictures.js';
+import { queueHolds } from './queues.js';
 
 const LONGEST_HEADER = 16_384;
 
@@ -65,6 +66,7 @@ const header = (t: Stage, length: number, filler: string, id = nextId()) => {
 function fits(t: Stage, length: number): void {
   const { max_message_bytes: most } = t.welcome.limits;
   if (length > most) t.notExercised(`${length} bytes are more than max_message_bytes, ${most}`);
+  if (!queueHolds(t, length)) t.notExercised(`${length} bytes do not fit into max_queue_bytes`);
 }
 
 // Each is one byte in a header, and more where a careful writer escapes it or writes a number out.

@@ -4,6 +4,7 @@ import type { Stage } from '#conformance/harness/stage.js';
 import { Attempts } from './attempts.js';
 import { reading } from './binary.reading.js';
 import { bytesOf, inFragments, nextId, PNG, seenBy, shows, showsAcked } from './pictures.js';
+import { longestAnswered } from './queues.js';
 
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
 
@@ -199,7 +200,7 @@ export const binary = [
 
   check('binary-size-limit-enforced', async (t) => {
     const [ann, bob] = await t.join('lounge', 'ann', 'bob');
-    const { max_message_bytes: most } = t.welcome.limits;
+    const most = longestAnswered(t);
     const picture = (id: string, length: number) => {
       const rest = bytesOf(t, { id, payload: '' }).length;
       return bytesOf(t, { id, payload: Buffer.alloc(length - rest, 0xa5) });
