@@ -5,7 +5,7 @@ import { contract, environment } from './contract.js';
 import { runControl } from './control.js';
 import { commandLauncher, freePort } from './process.js';
 import { runConformance } from './run.js';
-import type { Target } from './target.js';
+import { prepare, type Target } from './target.js';
 import { Inconclusive, NotExercised, TargetError } from './verdict.js';
 
 const node = (code: string) => `${JSON.stringify(process.execPath)} -e ${JSON.stringify(code)}`;
@@ -51,6 +51,26 @@ describe('a start command', () => {
     const launched = commandLauncher(command, { readyMs })(environment());
     await expect(launched).rejects.toThrow(TargetError);
     await expect(launched).rejects.toThrow(message);
+  });
+
+  it.each([
+    ['that the token has', { token: { ...TOKEN, leewayMs: 3_000 } }, '3000'],
+    [
+      'that the token has, before that of the variables',
+      { token: { ...TOKEN, leewayMs: 3_000 }, env: { PARLOR_TOKEN_LEEWAY_MS: '1' } },
+      '3000',
+    ],
+    ['of the variables', { token: TOKEN, env: { PARLOR_TOKEN_LEEWAY_MS: '2000' } }, '2000'],
+    ['of nobody', {}, '0'],
+  ] satisfies [string, Target, string][])('is told the leeway %s', async (_name, target, ms) => {
+    const told: unknown[] = [];
+    const launch = commandLauncher(node(LISTEN));
+    const start = (env: Parameters<typeof launch>[0]) => {
+      told.push(env['PARLOR_TOKEN_LEEWAY_MS']);
+      return launch(env);
+    };
+    await (await prepare({ ...target, start })).stop();
+    expect(told).toEqual([ms]);
   });
 
   it('that ignores SIGTERM is ended all the same, with what it started', async () => {

@@ -104,9 +104,9 @@ async function started(target: Target, command: string | Launcher): Promise<Runn
     ...freshToken('HS256'),
     issuer: base['PARLOR_TOKEN_ISSUER'],
     audience: base['PARLOR_TOKEN_AUDIENCE'],
-    leewayMs: Number(base['PARLOR_TOKEN_LEEWAY_MS'] ?? 0),
   };
-  const token = target.token ?? (fresh as TokenConfig);
+  const leewayMs = target.token?.leewayMs ?? Number(base['PARLOR_TOKEN_LEEWAY_MS'] ?? 0);
+  const token = { ...(target.token ?? (fresh as TokenConfig)), leewayMs };
   const sessions = target.sessions ?? SESSIONS;
   const minter = new Minter(token);
   const secrets: Overrides = {
@@ -121,9 +121,10 @@ async function started(target: Target, command: string | Launcher): Promise<Runn
   };
   const launch = inTurn(async (overrides) => {
     const other = otherKey(overrides);
-    const env = environment(secrets, target.env ?? {}, other?.env ?? {}, overrides);
+    const told = { PARLOR_TOKEN_LEEWAY_MS: String(leewayMs) };
+    const env = environment(secrets, target.env ?? {}, told, other?.env ?? {}, overrides);
     const instance = await launcher(env);
-    const { issuer, audience, leewayMs } = token;
+    const { issuer, audience } = token;
     return other
       ? Object.assign(instance, {
           minter: new Minter(merged(other.token, { issuer, audience, leewayMs })),
