@@ -1,5 +1,6 @@
 import { createPublicKey, type JsonWebKey, type KeyObject, randomBytes } from 'node:crypto';
 import { type Check, type CheckOptions, check } from '#conformance/harness/check.js';
+import type { VariableName } from '#conformance/harness/contract.js';
 import type { Instance } from '#conformance/harness/process.js';
 import type { RuleId } from '#conformance/harness/requirements.js';
 import type { Stage } from '#conformance/harness/stage.js';
@@ -33,13 +34,18 @@ export function refusedToken(
   );
 }
 
-/** Makes sure that a started server verifies tokens as it was told to. @throws NotExercised where it does not */
-export async function takesTokens(t: Stage, at: Instance, minter: Minter): Promise<void> {
+/** Makes sure that a started server verifies tokens as the variable `by` told it to. @throws NotExercised where it does not */
+export async function takesTokens(
+  t: Stage,
+  at: Instance,
+  minter: Minter,
+  by: VariableName = 'PARLOR_TOKEN_ALGORITHM',
+): Promise<void> {
   const peer = await t.open({ at, token: minter.mint(t.user('ann')) });
   await decided(peer, 'a valid token is welcomed');
   if (!peer.welcomed)
     t.notExercised(
-      `the started server does not take tokens of ${minter.config.algorithm}: ${peer.closed?.detail}`,
+      `the started server was told ${by}, and does not take tokens of ${minter.config.algorithm}: ${peer.closed?.detail}`,
     );
 }
 

@@ -36,6 +36,11 @@ export function withKeySet(t: Stage, use: (set: KeySet) => Promise<void>): Promi
       PARLOR_TOKEN_SECRET: undefined,
       PARLOR_TOKEN_PUBLIC_KEY: undefined,
     });
-    await use({ listener, at, minter, takes: () => takesTokens(t, at, minter) });
+    await use({
+      listener,
+      at,
+      minter,
+      takes: () => takesTokens(t, at, minter, 'PARLOR_TOKEN_JWKS_URL'),
+    });
   });
 }
