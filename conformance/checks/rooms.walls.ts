@@ -2,6 +2,7 @@ import { check } from '#conformance/harness/check.js';
 import type { Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import { showsAcked } from './pictures.js';
+import { endSeen } from './typing.js';
 
 // What a member may do in a room, each of which makes an event.
 const deeds: readonly [variant: string, type: string, act: (peer: Peer) => Promise<Message>][] = [
@@ -67,6 +68,25 @@ export const walls = [
     { variant: 'join' },
   ),
 
+  check(
+    'rooms-no-leak-to-strangers',
+    async (t) => {
+      const [ann, bob] = await t.join('lounge', 'ann', 'bob');
+      for (const peer of [ann, bob]) await peer.joins('hall');
+      const [neighbour] = await t.join('hall', 'neighbour');
+      await ann.typing('lounge');
+      await bob.receives('typing', { data: { active: true } });
+      await endSeen(t, bob, 'lounge');
+      await neighbour.fencedBy(bob, 'hall');
+      t.equal(
+        neighbour.received('typing', { room: 'lounge' }).length,
+        0,
+        'the number of typing events of a room that the user is not in',
+      );
+    },
+    { variant: 'typing-expiry', timers: true, takes: ({ typing_ttl_ms }) => typing_ttl_ms },
+  ),
+
   check('rooms-names-case-sensitive', async ({ join, equal }) => {
     const [ann] = await join('Lounge', 'ann');
     const [bob] = await join('lounge', 'bob');
@@ -106,6 +126,32 @@ export const walls = [
       for (const peer of [bob, cat, dan]) await peer.hearsNothing();
     },
     { variant: 'apart' },
+  ),
+
+  check(
+    'rooms-names-any-legal',
+    async ({ connect, room, equal }) => {
+      // Two names of 128 characters that differ in the last one.
+      const stem = `z${room('')}-`.padEnd(127, 'x');
+      const names = [`${stem}a`, `${stem}b`];
+      const peers = await Promise.all(['ann', 'bob'].map((label) => connect(label)));
+      for (const [i, peer] of peers.entries()) {
+        peer.sendJson({ type: 'join', id: `long-${i}`, room: names[i] });
+        const { room: named, data } = await peer.reply(`long-${i}`, 'join');
+        equal(named, names[i], '`room` of the ack of a join');
+        equal(data.members, [peer.user], 'members of a room whose name is as long as may be');
+      }
+      const [ann, bob] = peers as [Peer, Peer];
+      ann.sendJson({ type: 'chat', room: names[0], data: { text: 'only here' } });
+      equal((await ann.receives('chat')).room, names[0], '`room` of the event');
+      await bob.hearsNothing();
+      const cat = await connect('cat');
+      cat.sendJson({ type: 'join', id: 'long', room: names[1] });
+      await cat.reply('long', 'join');
+      equal((await bob.receives('join')).room, names[1], '`room` of the join event');
+      await ann.hearsNothing();
+    },
+    { variant: 'long-apart' },
   ),
 
   ...requests.map(([rule, type, data]) =>

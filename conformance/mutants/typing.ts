@@ -1,5 +1,5 @@
 import type { Parts } from '#server/parts.js';
-import type { Outgoing } from '#server/state.js';
+import type { Outgoing, Step } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
 
 type Typing = Parts['typing'];
@@ -10,6 +10,33 @@ const wrong =
 
 const event = (change: (event: Outgoing) => Outgoing) =>
   wrong(({ event: right }) => ({ event: (...args) => change(right(...args)) }));
+
+// What typing's end by its time tells the user's other rooms; a step's own end tells them nothing.
+const expiringElsewhere =
+  (told: (event: Outgoing, room: string) => Outgoing): Mutant['parts'] =>
+  ({ typing: right, steps }) => {
+    let asked = false;
+    const step =
+      (type: string): Step =>
+      (core, connection, incoming) => {
+        asked = true;
+        const outcome = (steps[type] as Step)(core, connection, incoming);
+        asked = false;
+        return outcome;
+      };
+    return {
+      steps: { typing: step('typing'), chat: step('chat') },
+      typing: {
+        relay(core, room, user, event) {
+          if (!asked)
+            for (const { rooms } of core.users.get(user) ?? [])
+              for (const other of rooms.keys())
+                if (other !== room) void right.relay(core, other, user, told(event, other));
+          return right.relay(core, room, user, event);
+        },
+      },
+    };
+  };
 
 /** Faults of the chapter `typing`. */
 export const typing: readonly Mutant[] = [
@@ -175,6 +202,18 @@ export const typing: readonly Mutant[] = [
         },
       };
     },
+  ),
+  mutant(
+    'typing-not-ended-early',
+    'typing-ends-in-all-rooms',
+    "Where typing ends by its time, it ends in all of the user's rooms.",
+    expiringElsewhere((told, room) => ({ ...told, room })),
+  ),
+  mutant(
+    'rooms-no-leak-to-strangers',
+    'typing-expiry-told-elsewhere',
+    "That typing ended by its time is told in all of the user's rooms.",
+    expiringElsewhere((told) => told),
   ),
   mutant(
     'typing-ends-on-chat',
