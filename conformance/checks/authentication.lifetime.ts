@@ -97,6 +97,19 @@ export const lifetime = [
   ),
 
   check(
+    'authentication-expiry-closes',
+    async (t) => {
+      // The first of a user's connections outlives the second.
+      const [longer, shorter] = [soon(SHORT_S + 1), soon()];
+      const laptop = await shortLived(t, 'ann', longer);
+      const phone = await shortLived(t, 'ann', shorter);
+      await expires(t, phone, shorter);
+      await expires(t, laptop, longer);
+    },
+    { timers: true, takes: () => (SHORT_S + 1) * 1000, variant: 'two-connections' },
+  ),
+
+  check(
     'authentication-expiry-not-early',
     async (t) => {
       const exp = soon();

@@ -54,6 +54,44 @@ export const lifetime: readonly Mutant[] = [
     () => ({ authentication: { expired: () => ({ code: 4001, reason: 'token_invalid' }) } }),
   ),
   mutant(
+    'authentication-expiry-closes',
+    'expiry-of-first-connection-only',
+    "The close for expiry is set for a user's first connection only.",
+    ({ authentication }) => {
+      const first = new Map<string, Grant>();
+      return {
+        authentication: {
+          closesIn(grant, core, at) {
+            if (!first.has(grant.user)) first.set(grant.user, grant);
+            return first.get(grant.user) === grant
+              ? authentication.closesIn(grant, core, at)
+              : null;
+          },
+        },
+      };
+    },
+  ),
+  mutant(
+    'authentication-expiry-closes',
+    'expiry-of-last-connection-only',
+    'There is one timer for a user, and each connection sets it anew.',
+    ({ authentication }) => {
+      const last = new Map<string, Grant>();
+      const set = new WeakSet<Grant>();
+      return {
+        authentication: {
+          closesIn(grant, core, at) {
+            if (!set.has(grant)) last.set(grant.user, grant);
+            set.add(grant);
+            const left = authentication.closesIn(grant, core, at);
+            // A timer that was set anew comes to nothing for the older connection.
+            return left !== null && left <= 0 && last.get(grant.user) !== grant ? 1_000 : left;
+          },
+        },
+      };
+    },
+  ),
+  mutant(
     'authentication-expiry-not-early',
     'expiry-with-margin',
     'A connection is closed a second before its token ends.',
