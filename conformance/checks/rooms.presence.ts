@@ -108,6 +108,34 @@ export const presence = [
     equal((await bob.receives('leave')).data.reason, 'left', 'the reason after a leave');
   }),
 
+  check(
+    'rooms-presence-reason-left',
+    async ({ join, connect, equal }) => {
+      const [lost, bob] = await join('lounge', 'ann', 'bob');
+      lost.terminate();
+      await bob.receives('leave', { data: { user: lost.user } });
+      const ann = await connect('ann');
+      await ann.joins('lounge');
+      await bob.receives('join', { data: { user: ann.user } });
+      await ann.leaves('lounge');
+      const { data } = await bob.receives('leave', { data: { user: ann.user } });
+      equal(data.reason, 'left', 'the reason after a leave of one who was lost before');
+    },
+    { variant: 'after-a-loss' },
+  ),
+
+  check(
+    'rooms-presence-reason-disconnected',
+    async ({ join, equal }) => {
+      const [laptop, phone, bob] = await join('lounge', 'ann', 'ann', 'bob');
+      await laptop.leaves('lounge');
+      phone.terminate();
+      const { data } = await bob.receives('leave', { data: { user: phone.user } });
+      equal(data.reason, 'disconnected', "the reason after a loss, when the user's other had left");
+    },
+    { variant: 'after-a-leave' },
+  ),
+
   ...endings.map(([variant, end]) =>
     check(
       'rooms-presence-reason-disconnected',

@@ -1,7 +1,7 @@
 import type { Item } from '#server/broker/broker.js';
 import { refuse } from '#server/errors.js';
 import { enter, giveUp, leave } from '#server/lobby.js';
-import type { Connection, Core, Effect, Incoming } from '#server/state.js';
+import type { Connection, Core, Effect, Incoming, Step } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
 import { crowds } from './rooms.crowds.js';
 import { inRooms, pause, replying, tampered, ungated } from './tampering.js';
@@ -460,6 +460,30 @@ const presence: readonly Mutant[] = [
       leaveEvent: (name, user, _reason, at) => leaveEvent(name, user, 'left', at),
     })),
   ),
+  ...(['left', 'disconnected'] as const).map((first) =>
+    mutant(
+      `rooms-presence-reason-${first === 'left' ? 'disconnected' : 'left'}`,
+      `reason-of-an-earlier-${first === 'left' ? 'leave' : 'loss'}`,
+      `Once a connection of a user has ${first === 'left' ? 'left' : 'been lost'}, each departure of the user is called ${first}.`,
+      ({ rooms: right, steps }) => {
+        const before = new Set<string>();
+        return {
+          steps: {
+            leave(core, connection, incoming) {
+              if (first === 'left') before.add(connection.grant.user);
+              return (steps['leave'] as Step)(core, connection, incoming);
+            },
+          },
+          rooms: {
+            leaveEvent(name, user, reason, at) {
+              if (reason === first) before.add(user);
+              return right.leaveEvent(name, user, before.has(user) ? first : reason, at);
+            },
+          },
+        };
+      },
+    ),
+  ),
 ];
 
 let closing = 0;
@@ -491,6 +515,12 @@ const walls: readonly Mutant[] = [
     'room-names-cut-at-colon',
     'What follows a colon is taken for a part of the channel, not of the name.',
     inRooms(() => ({ name: (name) => name.split(':')[0] ?? '' })),
+  ),
+  mutant(
+    'rooms-names-any-legal',
+    'room-names-cut-at-120',
+    'Of a room name the first 120 characters count.',
+    inRooms(() => ({ name: (name) => name.slice(0, 120) })),
   ),
   ...(
     [
