@@ -39,6 +39,16 @@ export const chat = [
   check(
     'chat-delivered-to-members',
     async ({ join }) => {
+      const peers = await join('lounge', 'ann', 'ann', 'bob', 'bob', 'cat');
+      peers[0].send('chat', { text: 'no reply, please' }, { room: 'lounge' });
+      for (const peer of peers) await peer.receives('chat', { data: { text: 'no reply, please' } });
+    },
+    { variant: 'without-id' },
+  ),
+
+  check(
+    'chat-delivered-to-members',
+    async ({ join }) => {
       const [bob, ann, cat, dan, eve] = await join('lounge', 'bob', 'ann', 'cat', 'dan', 'eve');
       for (const peer of [ann, dan]) peer.terminate();
       // Whether the server has noticed or not: those who are there are sent to.

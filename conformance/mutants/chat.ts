@@ -52,6 +52,27 @@ const copies = (change: (message: Outgoing, member: Connection, core: Core) => O
     },
   }));
 
+// A chat whose request has no id goes to some of the members.
+const unnumbered =
+  (audience: (members: Connection[], from: Connection) => Connection[]): Mutant['parts'] =>
+  ({ chat: right }) => {
+    const senders = new WeakMap<object, Connection>();
+    return {
+      chat: {
+        publish(core, connection, incoming, event) {
+          if (incoming.request.id === undefined) senders.set(event, connection);
+          return right.publish(core, connection, incoming, event);
+        },
+      },
+      rooms: {
+        audience(_core, { members }, { message }) {
+          const from = senders.get(message);
+          return from ? new Set(audience([...members], from)) : 'members';
+        },
+      },
+    };
+  };
+
 let late = 0;
 
 /** Faults of the chapter `chat`. */
@@ -67,6 +88,23 @@ export const chat: readonly Mutant[] = [
     'newest-tab-only',
     'Of a user with several connections only the newest is sent to.',
     chats((members) => new Map(members.map((each) => [each.grant.user, each])).values()),
+  ),
+  mutant(
+    'chat-delivered-to-members',
+    'without-id-not-to-own-tabs',
+    "A chat without an id does not reach the sender's other connections.",
+    unnumbered((members, from) =>
+      members.filter((each) => each === from || each.grant.user !== from.grant.user),
+    ),
+  ),
+  mutant(
+    'chat-delivered-to-members',
+    'without-id-to-first-tabs',
+    'A chat without an id reaches the first connection of each other user.',
+    unnumbered((members, from) => [
+      ...new Map(members.toReversed().map((each) => [each.grant.user, each])).values(),
+      ...members.filter((each) => each.grant.user === from.grant.user),
+    ]),
   ),
   mutant(
     'chat-delivered-to-members',
