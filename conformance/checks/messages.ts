@@ -1,7 +1,9 @@
 import { check } from '#conformance/harness/check.js';
+import { encodeFrame, opcodes } from '#conformance/harness/frames.js';
 import type { Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
+import { Violation } from '#conformance/harness/verdict.js';
 
 const NESTED = {
   empty: {},
@@ -221,6 +223,42 @@ export const messages = [
     t.equal(refs, [...refs].sort(), 'the order of the replies');
     t.equal(refs.length, kinds.length, 'the number of replies before that to the last request');
   }),
+
+  check(
+    'messages-reply-order',
+    async (t) => {
+      const ann = await t.connect('ann');
+      // One mistake less than ends the connection.
+      const count = Math.min(3, t.welcome.limits.max_protocol_errors - 1);
+      if (count < 1) t.notExercised('the first mistake ends the connection');
+      const ids = Array.from({ length: count }, (_, i) => `after-${i}`);
+      for (const id of ids) ann.expectReply(id, 'ping');
+      const before = ann.received().length;
+      // In one segment: no version of the binary format is 2, and without the profile there is none.
+      const frames = ids.flatMap((id) => [
+        { opcode: opcodes.binary, payload: Buffer.from([2, 0, 0]) },
+        { opcode: opcodes.text, payload: JSON.stringify({ type: 'ping', id }) },
+      ]);
+      ann.write(Buffer.concat(frames.map((frame) => encodeFrame(frame))));
+      for (const id of ids) await ann.reply(id, 'ping');
+      for (const _ of ids)
+        await ann.receives('error').catch((error: unknown) => {
+          if (error instanceof Violation) t.notSeen('not every binary message was answered');
+          throw error;
+        });
+      const replies = ann
+        .received()
+        .slice(before)
+        .filter(({ type, ref }) => ref?.startsWith('after-') || (type === 'error' && !ref))
+        .map(({ type, ref }) => ref ?? type);
+      t.equal(
+        replies,
+        ids.flatMap((id) => ['error', id]),
+        'the order of the errors to binary messages and the pongs between them',
+      );
+    },
+    { variant: 'binary' },
+  ),
 
   check('messages-replies-to-requester-only', async ({ join, connect, equal }) => {
     const [ann] = await join('lounge', 'ann');

@@ -1,6 +1,7 @@
 import { binaryFrame } from '#server/frames.js';
 import type { MessagesParts } from '#server/messages.js';
 import type { Parts } from '#server/parts.js';
+import { perform } from '#server/perform.js';
 import type { Connection, Outgoing, Request } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
 
@@ -244,6 +245,21 @@ export const messages: readonly Mutant[] = [
                 if (effect.do === 'send')
                   connection.link.send(core.parts.messages.encode(core, effect.message, undefined));
           }, 2);
+          return [];
+        },
+      },
+    }),
+  ),
+  mutant(
+    'messages-reply-order',
+    'error-to-binary-later',
+    'The error to a binary message is sent by a task of its own.',
+    ({ gates }) => ({
+      gates: {
+        json: (core, connection, incoming) => {
+          const refusal = gates.json(core, connection, incoming);
+          if (!incoming.binary || !Array.isArray(refusal)) return refusal;
+          setImmediate(() => perform(core, connection, refusal));
           return [];
         },
       },
