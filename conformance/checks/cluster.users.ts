@@ -4,7 +4,7 @@ import type { Stage } from '#conformance/harness/stage.js';
 import { gather, onEach, times } from './cluster.rooms.js';
 
 const allowedOrigin = (t: Stage): string =>
-  t.origins[0] ?? t.notExercised('no allowed origin is configured');
+  t.origins[0] ?? t.notExercised('no allowed origin is configured (--origin)');
 
 function announces(t: Stage, feature: string): void {
   if (!t.welcome.features.includes(feature)) t.notExercised(`\`${feature}\` is not announced`);

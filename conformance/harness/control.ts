@@ -9,6 +9,10 @@ export type ControlCommand =
 
 const TIMEOUT_MS = 30_000;
 
+/** Why a check is not exercised that needs a control command of this name. */
+export const noControl = (name: string): string =>
+  `the target has no control command '${name}' (\`control\` in the config)`;
+
 /**
  * Runs a control command.
  *
@@ -21,7 +25,7 @@ export async function runControl(
   input: unknown,
 ): Promise<unknown> {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (command === undefined) throw new NotExercised(`the target has no control command '${name}'`);
+  if (command === undefined) throw new NotExercised(noControl(name));
   if (typeof command === 'function') return command(input);
   const { command: line, cwd } =
     typeof command === 'string' ? { command, cwd: undefined } : command;

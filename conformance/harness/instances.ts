@@ -2,6 +2,9 @@ import type { Overrides } from './contract.js';
 import type { Instance } from './process.js';
 import { NotExercised } from './verdict.js';
 
+/** Why a check is not exercised that needs a server of its own. */
+export const NO_START = 'the runner does not own the start command (--start)';
+
 /** Starts one server. */
 export type Launch = (overrides: Overrides) => Promise<Instance>;
 
@@ -43,7 +46,7 @@ export class Instances {
    * @throws NotExercised when the runner cannot start any
    */
   async acquire(overrides: Overrides, by?: 'all' | 'apart'): Promise<Acquired> {
-    if (!this.#launch) throw new NotExercised('the runner does not own the start command');
+    if (!this.#launch) throw new NotExercised(NO_START);
     if (!by) {
       const instance = await this.#launch(overrides);
       return { instance, release: () => instance.stop() };

@@ -1,5 +1,7 @@
 import type { Check, Need } from './check.js';
+import { noControl } from './control.js';
 import { excluded } from './excluded.js';
+import { NO_START } from './instances.js';
 import { requirement } from './requirements.js';
 import type { RunningTarget } from './target.js';
 import type { Welcome } from './welcome.js';
@@ -16,6 +18,8 @@ export interface Plan {
   /** What the announced numbers make of the longest waits, in milliseconds. */
   expectedMs: number;
 }
+
+const SINGLE = 'the target is a single instance (--instances, or several URLs)';
 
 const STARTUP_MS = 500;
 const EACH_MS = 15;
@@ -79,9 +83,7 @@ function missing(
   const { profile } = requirement(rule);
   return (
     profileMissing(profile, target, welcome) ??
-    (options.instance && !target.launch && !options.orTarget
-      ? 'the runner does not own the start command'
-      : undefined) ??
+    (options.instance && !target.launch && !options.orTarget ? NO_START : undefined) ??
     need(options.needs ?? [], target)
   );
 }
@@ -96,15 +98,21 @@ function profileMissing(
     case 'transport':
       return undefined;
     case 'cluster':
-      return target.urls.length > 1 ? undefined : 'the target is a single instance';
+      return target.urls.length > 1 ? undefined : SINGLE;
     case 'logs':
-      return target.logs ? undefined : "the target's log cannot be read";
+      return target.logs ? undefined : unreadable(target);
     case 'client':
       return 'the target is a server';
     default:
       if (!welcome) return 'nothing is announced: no connection was welcomed';
       return welcome.features.includes(profile) ? undefined : `\`${profile}\` is not announced`;
   }
+}
+
+function unreadable({ launch }: RunningTarget): string {
+  return launch
+    ? "the target's log cannot be read (--logs, or `logs` in the config: its output is the log)"
+    : "the target's log cannot be read (the control command 'logs.read' in the config)";
 }
 
 function need(needs: readonly Need[], target: RunningTarget): string | undefined {
@@ -118,13 +126,10 @@ function need(needs: readonly Need[], target: RunningTarget): string | undefined
 function lacks(each: Need, target: RunningTarget): string | undefined {
   const { minter } = target;
   const name = each.startsWith('control:') ? each.slice('control:'.length) : undefined;
-  if (name !== undefined)
-    return Object.hasOwn(target.control, name)
-      ? undefined
-      : `the target has no control command '${name}'`;
+  if (name !== undefined) return Object.hasOwn(target.control, name) ? undefined : noControl(name);
   const table: Record<string, [has: boolean, reason: string]> = {
-    start: [target.launch !== undefined, 'the runner does not own the start command'],
-    session: [target.sessions.length > 0, 'no session cookie is configured'],
+    start: [target.launch !== undefined, NO_START],
+    session: [target.sessions.length > 0, 'no session cookie is configured (--session)'],
     asymmetric_key: [
       minter !== undefined && minter.config.algorithm !== 'HS256',
       'the target verifies tokens with a shared secret',
@@ -133,11 +138,14 @@ function lacks(each: Need, target: RunningTarget): string | undefined {
       minter?.config.algorithm === 'HS256',
       'the target verifies tokens with a public key',
     ],
-    issuer: [minter?.config.issuer !== undefined, 'no issuer is configured'],
-    audience: [minter?.config.audience !== undefined, 'no audience is configured'],
+    issuer: [minter?.config.issuer !== undefined, 'no issuer is configured (--token-issuer)'],
+    audience: [
+      minter?.config.audience !== undefined,
+      'no audience is configured (--token-audience)',
+    ],
     origins: [target.origins.length > 0, 'no allowed origin is configured (--origin)'],
-    two_instances: [target.urls.length > 1, 'the target is a single instance'],
-    logs: [target.logs, "the target's log cannot be read"],
+    two_instances: [target.urls.length > 1, SINGLE],
+    logs: [target.logs, unreadable(target)],
   };
   const [has, reason] = table[each] ?? [false, `nothing is known of '${each}'`];
   return has ? undefined : reason;

@@ -428,9 +428,9 @@ describe('a run', () => {
     );
     expect(reasons).toEqual([
       '`direct` is not announced',
-      'the target is a single instance',
-      "the target's log cannot be read",
-      "the target has no control command 'session.revoke'",
+      'the target is a single instance (--instances, or several URLs)',
+      expect.stringMatching(/^the target's log cannot be read \(--logs, or `logs` in the config: /),
+      "the target has no control command 'session.revoke' (`control` in the config)",
     ]);
     expect(end.exit_code).toBe(0);
   });
