@@ -77,6 +77,12 @@ function spelled(t: Stage, peer: Peer, text: string): void {
   peer.sendText(text.replaceAll('ROOM', t.room('lounge')));
 }
 
+// How many mistakes may be made on one connection: one less than ends it.
+function mistakes(t: Stage): number {
+  const most = t.welcome.limits.max_protocol_errors - 1;
+  return most < 1 ? t.notExercised('the first mistake ends the connection') : most;
+}
+
 // An error that is about a room names it.
 async function namesRoom(
   t: Stage,
@@ -155,6 +161,20 @@ export const messages = [
     );
   }),
 
+  check(
+    'messages-one-reply',
+    async (t) => {
+      const ann = await t.connect('ann');
+      const flaws = { type: 7, data: [], room: 'a b' };
+      for (const [member, value] of Object.entries(flaws).slice(0, mistakes(t))) {
+        const id = `bad-${member}`;
+        ann.sendJson({ type: 'ping', id, [member]: value });
+        ann.isError(await ann.reply(id, 'ping'), 'invalid_envelope');
+      }
+    },
+    { variant: 'malformed' },
+  ),
+
   check('messages-repeated-id-answered', async ({ connect, equal }) => {
     const ann = await connect('ann');
     for (const n of [1, 2, 3]) ann.send('ping', { n }, { id: 'same' });
@@ -228,9 +248,7 @@ export const messages = [
     'messages-reply-order',
     async (t) => {
       const ann = await t.connect('ann');
-      // One mistake less than ends the connection.
-      const count = Math.min(3, t.welcome.limits.max_protocol_errors - 1);
-      if (count < 1) t.notExercised('the first mistake ends the connection');
+      const count = Math.min(3, mistakes(t));
       const ids = Array.from({ length: count }, (_, i) => `after-${i}`);
       for (const id of ids) ann.expectReply(id, 'ping');
       const before = ann.received().length;
@@ -333,6 +351,23 @@ export const messages = [
       await namesRoom(t, ann, 'rate_limited', async () => refused);
     },
     { variant: 'rate-limited' },
+  ),
+
+  check(
+    'messages-room-on-replies',
+    async (t) => {
+      const ann = await t.connect('ann');
+      const flaws = [
+        ['an id of the wrong form', { id: 'a b' }],
+        ['data of the wrong form', { data: 7 }],
+      ] as const;
+      for (const [flaw, extra] of flaws.slice(0, mistakes(t))) {
+        ann.sendJson({ type: 'join', room: t.room('lounge'), ...extra });
+        const error = await ann.errs('invalid_envelope');
+        t.equal(error.room, t.room('lounge'), `\`room\` of the error to a join with ${flaw}`);
+      }
+    },
+    { variant: 'malformed' },
   ),
 
   check('messages-ping-answered', async ({ connect, equal }) => {

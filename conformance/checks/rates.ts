@@ -11,6 +11,15 @@ const MOST = 2_000;
 const NOT_THE_LOG =
   'The algorithm is a sliding log: count the admitted messages of the last window_ms before each message.';
 
+// Requests that a member may repeat without an end, with their data.
+const requests: Readonly<Record<string, object>> = {
+  members: {},
+  join: {},
+  typing: { active: true },
+  chat: { text: 'x' },
+  ping: {},
+};
+
 const messagesWindow = ({ rates }: Welcome): number =>
   rates.find(({ bucket }) => bucket === 'messages')?.window_ms ?? 0;
 
@@ -146,6 +155,31 @@ export const rates = [
       );
     },
     windows(1),
+  ),
+
+  check(
+    'rates-over-refused',
+    async (t) => {
+      const kinds = ({ types }: Rate) => types.filter((type) => type in requests);
+      const rate = t.welcome.rates.find((each) => each.limit <= MOST && kinds(each).length > 1);
+      if (!rate) return t.notExercised('no bucket counts several of the types that it sends');
+      const ann = await t.connect('ann');
+      const ask = (type: string) => () =>
+        ann.request(type, requests[type], type === 'ping' ? {} : { room: 'lounge' });
+      const joins = new Attempts(t, rate, ask('join'));
+      if (rate.types.includes('join')) await joins.burst(1);
+      else await ann.joins('lounge');
+      const types = kinds(rate);
+      let asked = 0;
+      const tries = joins.goOn(() => {
+        asked += 1;
+        return ask(types[asked % types.length] as string)();
+      });
+      await tries.burst(rate.limit + types.length);
+      const hint = `The messages of all types of a bucket count together: ${rate.types.join(', ')}.`;
+      tries.judge({ lastIs: 'refused', hint });
+    },
+    { variant: 'several-types' },
   ),
 
   check('rates-refusal-members', async (t) => {
@@ -390,6 +424,26 @@ export const rates = [
     const guess = "The limiter's key is the connection; it has to be the verified user.";
     more.judge({ lastIs: 'refused', hint: await why(t, more, guess) });
   }),
+
+  check(
+    'rates-user-scope-shared',
+    async (t) => {
+      const rate = messages(t);
+      if (rate.scope !== 'user')
+        return t.notExercised(`the bucket ${rate.bucket} is of scope ${rate.scope}`);
+      const { peer, tries } = await start(t);
+      const second = await t.connect('ann');
+      await tries.burst(rate.limit);
+      second.close(1000);
+      await second.ends();
+      // The server learns of the end in its own time; a round trip gives it some.
+      await peer.echoesPing();
+      await tries.burst(1);
+      const guess = "The log goes with any of the user's connections; it has to outlive the last.";
+      tries.judge({ lastIs: 'refused', hint: await why(t, tries, guess) });
+    },
+    { variant: 'one-closes' },
+  ),
 
   check('rates-user-scope-survives-reconnect', async (t) => {
     const rate = messages(t);

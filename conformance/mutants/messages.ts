@@ -78,6 +78,12 @@ const relays =
 const refuses = (flaw: (value: Raw) => string | null) =>
   wrong(({ envelope }) => ({ envelope: (value) => envelope(value) ?? flaw(value as Raw) }));
 
+const unidentified = wrong(({ identify, envelope }) => ({
+  identify(value, request) {
+    if (envelope(value) === null) identify(value, request);
+  },
+}));
+
 /** Faults of the chapter `messages`. */
 export const messages: readonly Mutant[] = [
   mutant(
@@ -182,6 +188,18 @@ export const messages: readonly Mutant[] = [
             : [],
       },
     }),
+  ),
+  mutant(
+    'messages-one-reply',
+    'malformed-answered-without-ref',
+    'The error to a malformed envelope names neither the request nor its room.',
+    unidentified,
+  ),
+  mutant(
+    'messages-room-on-replies',
+    'malformed-answered-without-room',
+    'The error to a malformed envelope names neither the request nor its room.',
+    unidentified,
   ),
   mutant(
     'messages-repeated-id-answered',

@@ -338,6 +338,50 @@ export const rates: readonly Mutant[] = [
     wrong(() => ({ sharedKey: () => null })),
   ),
   mutant(
+    'rates-over-refused',
+    'members-counted-apart',
+    'A members request counts in a log of its own.',
+    ({ rates: right }) => {
+      const apart = new WeakSet<object>();
+      return {
+        rates: {
+          bucket(type, all) {
+            const rate = right.bucket(type, all);
+            if (!rate || type !== 'members') return rate;
+            const own = { ...rate };
+            apart.add(own);
+            return own;
+          },
+          sharedKey: (rate, connection) =>
+            `${right.sharedKey(rate, connection)}${apart.has(rate) ? ':members' : ''}`,
+        },
+      };
+    },
+  ),
+  mutant(
+    'rates-user-scope-shared',
+    'log-dropped-with-any-connection',
+    "A user's log goes with each connection that ends.",
+    ({ rates: right }) => {
+      const visits = new Map<string, number>();
+      return {
+        rates: {
+          sharedKey(rate, connection) {
+            const { user } = connection.grant;
+            return `${right.sharedKey(rate, connection)}:${visits.get(user) ?? 0}`;
+          },
+        },
+        logs: {
+          disconnect(_core, connection, closing) {
+            const { user } = connection.grant;
+            visits.set(user, (visits.get(user) ?? 0) + 1);
+            return { event: 'websocket_disconnect', ...closing };
+          },
+        },
+      };
+    },
+  ),
+  mutant(
     'rates-user-scope-survives-reconnect',
     'log-dropped-with-last-connection',
     "A user's log goes with the last connection.",
