@@ -25,7 +25,11 @@ const failure = Type.Object(
     actual: Text('What happened instead.'),
     hint: Type.Optional(Text('The likely cause and its cure.')),
     timeline: Type.Array(timelineEntry, { description: 'What each client saw, in order.' }),
-    caused_by: Type.Optional(Text('The check whose failure explains this one.')),
+    caused_by: Type.Optional(
+      Text(
+        'The check whose failure explains this one; reports for people show this one beneath it.',
+      ),
+    ),
     because: Type.Optional(
       Text(
         'What the clients of this check saw of that cause; present where the cause is probable, and not certain.',
