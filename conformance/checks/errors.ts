@@ -393,10 +393,17 @@ export const errors = [
     await ann.refuses('forbidden', () => ann.request('join', {}, { room: 'elsewhere' }));
   }),
 
-  check('errors-forbidden-before-membership', async ({ connect, room }) => {
-    const ann = await connect('ann', { claims: { rooms: [room('lounge')] } });
-    await ann.refuses('forbidden', () => ann.request('chat', { text: 'x' }, { room: 'elsewhere' }));
-  }),
+  ...Object.entries({ chat: { text: 'x' }, typing: { active: true }, members: {} }).map(
+    ([type, data]) =>
+      check(
+        'errors-forbidden-before-membership',
+        async ({ connect, room }) => {
+          const ann = await connect('ann', { claims: { rooms: [room('lounge')] } });
+          await ann.refuses('forbidden', () => ann.request(type, data, { room: 'elsewhere' }));
+        },
+        type === 'chat' ? {} : { variant: type },
+      ),
+  ),
 
   ...budget,
   ...hostile,

@@ -4,6 +4,7 @@ import type { MessagesParts } from '#server/messages.js';
 import type { Parts } from '#server/parts.js';
 import type { Connection, Incoming, Outgoing, Request } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
+import { ungated } from './tampering.js';
 
 const messages =
   (change: (right: MessagesParts) => Partial<MessagesParts>): Mutant['parts'] =>
@@ -413,6 +414,14 @@ export const errors: readonly Mutant[] = [
     'membership-before-permission',
     'Membership is asked before authorization.',
     moved('membership', 'permission'),
+  ),
+  ...['members', 'typing'].map((type) =>
+    mutant(
+      'errors-forbidden-before-membership',
+      `${type}-without-permission`,
+      `The permission to ask for ${type} is not looked at, only the membership.`,
+      ungated('permission', type),
+    ),
   ),
   mutant(
     'errors-budget-tolerated',
