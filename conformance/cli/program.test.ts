@@ -49,6 +49,7 @@ describe('bad input is told in one sentence', () => {
     // What follows a list belongs to it, up to the next flag or the target.
     [['test', '--start', 'x', '--skip', 'rooms', 'xyzzy'], '--skip: no chapter'],
     [['test', '--start', 'x', '--only', 'rooms', 'xyzzy'], '--only: no chapter'],
+    [['test', '--start', 'x', '--skip=rooms', 'xyzzy'], '--skip: no chapter'],
     [
       ['test', '--start', 'x', '--only', 'rooms', 'chat', '--skip', 'rooms', 'chat'],
       'the selection leaves no check to run',

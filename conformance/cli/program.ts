@@ -26,7 +26,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
       program.outputHelp({ error: true });
       return USAGE;
     }
-    await program.parseAsync(args, { from: 'user' });
+    await program.parseAsync(args.flatMap(apart), { from: 'user' });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
@@ -183,6 +183,15 @@ settings of the config.
 Exit codes: 0 conforms, 1 violation, 2 stale known failures, 3 undecided,
 4 target unreachable, 5 bug of the suite, 64 usage.`;
 
+const isList = (name: FlagName) => table[name].value?.endsWith('...>') === true;
+
+// What follows `--skip=a` belongs to the list as much as what follows `--skip a`.
+function apart(word: string): string[] {
+  const [, name, first] = /^--([a-z-]+)=([^-].*)$/s.exec(word) ?? [];
+  const known = (Object.keys(table) as FlagName[]).find((each) => each === name);
+  return known && first !== undefined && isList(known) ? [`--${known}`, first] : [word];
+}
+
 const isUrl = (word: string) => word.includes('://');
 
 function settingsOf(words: readonly string[], options: Record<string, unknown>): Settings {
@@ -194,7 +203,7 @@ function settingsOf(words: readonly string[], options: Record<string, unknown>):
     if (value === undefined) continue;
     let texts: string[] = Array.isArray(value) ? value : [String(value)];
     // A list ends at the next flag, or at the target: no selector and no profile is a URL.
-    if (table[name].value?.endsWith('...>')) {
+    if (isList(name)) {
       urls.push(...texts.filter(isUrl));
       texts = texts.filter((text) => !isUrl(text));
       if (texts.length === 0) throw new UsageError(`--${name} names nothing before the target`);
