@@ -158,7 +158,11 @@ export const replies = [
         { opcode: opcodes.text, payload: JSON.stringify({ type: 'ping', id }) },
       ]);
       ann.write(Buffer.concat(frames.map((frame) => encodeFrame(frame))));
-      for (const id of ids) await ann.reply(id, 'ping');
+      for (const id of ids) {
+        const { type } = await ann.reply(id, 'ping');
+        if (type !== 'pong')
+          t.notSeen('a ping was refused, so that an error may be about anything');
+      }
       for (const _ of ids)
         await ann.receives('error').catch((error: unknown) => {
           if (error instanceof Violation) t.notSeen('not every binary message was answered');
