@@ -4,7 +4,7 @@ import { checks } from '#conformance/checks/index.js';
 import { runConformance } from '#conformance/index.js';
 import { manners, peer } from './index.js';
 
-// Each is judged by the whole suite, whose waits take a quarter of a minute: side by side they cost no more.
+// Each is judged by the whole suite, whose waits take a quarter of a minute.
 const TIMEOUT_MS = 120_000;
 
 const file = (name: string) =>
@@ -13,7 +13,7 @@ const file = (name: string) =>
 // What a server that does almost nothing passes is pinned, so that checks which are too easy are seen to come in.
 // PARLOR_PIN=1 writes the list anew. On a busy machine fewer checks are decided; more can only be too easy.
 describe('trivial peers', () => {
-  it.concurrent.for(Object.entries(manners))(
+  it.for(Object.entries(manners))(
     '%s',
     { timeout: TIMEOUT_MS },
     async ([name, manner], { expect }) => {
