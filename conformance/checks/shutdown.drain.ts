@@ -88,8 +88,8 @@ async function observe(t: Stage, signal: 'SIGTERM' | 'SIGINT'): Promise<Drain> {
 export interface Doors {
   /** What came of a WebSocket connection that was opened after the notice. */
   late: { response: HandshakeResponse; welcomed: boolean; close: Close | undefined };
-  /** The answer to a request for its health; null where there was no connection to be had. */
-  health: HttpAnswer | null;
+  /** The answer to a request for its health; undefined where there was no connection to be had. */
+  health: HttpAnswer | undefined;
 }
 
 /** Knocks at the doors of a server that drains; made once for all checks that look at it. */
@@ -102,23 +102,24 @@ async function knock(t: Stage): Promise<Doors> {
   const ann = await t.connect('ann', { at });
   at.signal('SIGTERM');
   const { data } = await ann.receives('server_shutdown');
-  const health = t.http('/health/websocket', { at }).catch((error: unknown) => {
+  const [late, health] = await Promise.all([
+    comesLate(t, at, data.grace_ms ?? 0),
     // A listening socket that is closed already is right, too.
-    if (error instanceof Violation) return null;
-    throw error;
-  });
+    ended(t.http('/health/websocket', { at })),
+  ]);
+  return { late, health };
+}
+
+async function comesLate(t: Stage, at: Instance, graceMs: number): Promise<Doors['late']> {
   const eve = await t.open({ label: 'eve', at, token: t.mint('eve'), subprotocols: ['parlor.v1'] });
   await ended(
     eve.until(
       () => eve.received('welcome')[0] ?? eve.closed,
       () => ({ expected: 'the end of a connection without welcome', actual: 'it is still open' }),
-      { extraMs: (data.grace_ms ?? 0) + 2 * CLOSING_MS, outlivesClose: true },
+      { extraMs: graceMs + 2 * CLOSING_MS, outlivesClose: true },
     ),
   );
-  return {
-    late: { response: eve.response, welcomed: eve.welcomed, close: eve.closed },
-    health: await health,
-  };
+  return { response: eve.response, welcomed: eve.welcomed, close: eve.closed };
 }
 
 /** Tells in the timeline of a check what came of knocking. */
