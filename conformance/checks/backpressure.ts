@@ -2,7 +2,7 @@ import { check } from '#conformance/harness/check.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { RuleId } from '#conformance/harness/requirements.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import { Violation } from '#conformance/harness/verdict.js';
+import { type Violation, violationOf } from '#conformance/harness/verdict.js';
 import { bucketOf } from '#conformance/harness/welcome.js';
 import { ENVELOPE } from './queues.js';
 
@@ -118,21 +118,10 @@ interface Flood {
   loss: Violation | undefined;
 }
 
-// What a step found wrong; all else ends the observation.
-async function finding(step: () => Promise<void>): Promise<Violation | undefined> {
-  try {
-    await step();
-    return undefined;
-  } catch (error) {
-    if (error instanceof Violation) return error;
-    throw error;
-  }
-}
-
 async function observe(t: Stage): Promise<Flood> {
   const [ann, bob, sloth] = await t.join('lounge', 'ann', 'bob', 'sloth');
   let next = 0;
-  const others = await finding(() =>
+  const others = await violationOf(() =>
     floods(t, ann, sloth, async (texts) => {
       for (const text of texts) {
         const chat = await hinted(bob, text);
@@ -142,7 +131,7 @@ async function observe(t: Stage): Promise<Flood> {
       }
     }),
   );
-  const kept = await finding(async () => {
+  const kept = await violationOf(async () => {
     await ann.receives(
       'leave',
       { room: 'lounge', data: { user: sloth.user, reason: 'disconnected' } },
@@ -150,7 +139,7 @@ async function observe(t: Stage): Promise<Flood> {
       others ? 0 : END_MS,
     );
   });
-  const loss = await finding(() => reads(t, ann, sloth));
+  const loss = await violationOf(() => reads(t, ann, sloth));
   return { others, kept, loss };
 }
 

@@ -3,7 +3,7 @@ import type { Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Instance } from '#conformance/harness/process.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import { NotExercised, Violation } from '#conformance/harness/verdict.js';
+import { NotExercised, type Violation, violationOf } from '#conformance/harness/verdict.js';
 import type { Welcome } from '#conformance/harness/welcome.js';
 import { gather, settle } from './cluster.rooms.js';
 
@@ -101,14 +101,10 @@ const moves = (peer: Peer): Message[] =>
   peer.received('*', ({ type, ref }) => ref === undefined && ['join', 'leave'].includes(type));
 
 /** The members on the survivors talk to each other until that time; what fails of it. */
-async function talking(
-  t: Stage,
-  peers: readonly Peer[],
-  until: number,
-): Promise<Violation | undefined> {
+function talking(t: Stage, peers: readonly Peer[], until: number): Promise<Violation | undefined> {
   const rounds = 4;
   const step = (until - performance.now()) / rounds;
-  try {
+  return violationOf(async () => {
     for (let round = 1; round <= rounds; round += 1) {
       await t.pause(Math.max(0, Math.min(step, until - performance.now())));
       const speaker = peers[round % peers.length] as Peer;
@@ -116,20 +112,12 @@ async function talking(
       await speaker.chat('lounge', text);
       await Promise.all(peers.map((peer) => peer.receives('chat', { data: { text } })));
     }
-    return undefined;
-  } catch (error) {
-    if (error instanceof Violation) return error;
-    throw error;
-  }
+  });
 }
 
 /** Waits for a `leave` that may never come; whether it did is for a rule to judge. */
 async function arrival(peer: Peer, user: string): Promise<void> {
-  try {
-    await peer.receives('leave', { data: { user } });
-  } catch (error) {
-    if (!(error instanceof Violation)) throw error;
-  }
+  await violationOf(() => peer.receives('leave', { data: { user } }));
 }
 
 const aftermath = (t: Stage): Promise<Aftermath> =>
