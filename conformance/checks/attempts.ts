@@ -23,6 +23,17 @@ export interface Wanted {
   hint?: string | undefined;
 }
 
+/** As many messages as a check sends to fill a bucket. */
+export const MOST = 2_000;
+
+/** The bucket of messages. @throws NotExercised where it is too large to fill */
+export function messagesRate(t: Stage): Rate {
+  const rate = t.rate('messages');
+  if (rate.limit > MOST)
+    t.notExercised(`${rate.limit} messages a window are more than the suite sends`);
+  return rate;
+}
+
 // A server may count whole milliseconds, and its clock is not ours.
 const SLACK_MS = 5;
 

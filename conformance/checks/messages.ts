@@ -75,6 +75,7 @@ function spelled(t: Stage, peer: Peer, text: string): void {
   peer.sendText(text.replaceAll('ROOM', t.room('lounge')));
 }
 
+/** The checks of spec/messages.md. */
 export const messages = [
   check('messages-json-object', provoke),
   check('messages-schema-valid', provoke),

@@ -3,11 +3,10 @@ import type { Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import type { Rate, Welcome } from '#conformance/harness/welcome.js';
-import { Attempts } from './attempts.js';
+import { Attempts, MOST, messagesRate } from './attempts.js';
 import { whyAdmitted, whyRefilled } from './excess.js';
 import { strict } from './servers.js';
 
-const MOST = 2_000;
 const NOT_THE_LOG =
   'The algorithm is a sliding log: count the admitted messages of the last window_ms before each message.';
 
@@ -28,13 +27,6 @@ const windows = (count: number) => ({
   takes: (welcome: Welcome) => count * messagesWindow(welcome),
 });
 
-function messages(t: Stage): Rate {
-  const rate = t.rate('messages');
-  if (rate.limit > MOST)
-    t.notExercised(`${rate.limit} messages a window are more than the suite sends`);
-  return rate;
-}
-
 function scope(t: Stage, wanted: Rate['scope']): Rate {
   const rate = t.welcome.rates.find(
     (each) =>
@@ -51,7 +43,7 @@ async function start(t: Stage, label = 'ann'): Promise<{ peer: Peer; tries: Atte
   if (!peer) throw new Error('a join gives a peer');
   return {
     peer,
-    tries: new Attempts(t, messages(t), () =>
+    tries: new Attempts(t, messagesRate(t), () =>
       peer.request('chat', { text: 'x' }, { room: `room-of-${label}` }),
     ),
   };
@@ -261,7 +253,7 @@ export const rates = [
   check(
     'rates-no-fixed-window',
     async (t) => {
-      const { window_ms } = messages(t);
+      const { window_ms } = messagesRate(t);
       await Promise.all(
         ['ann', 'bob', 'cid', 'dan'].map(async (label, index) => {
           const { tries } = await start(t, label);
@@ -330,7 +322,7 @@ export const rates = [
         const claims = code === 'forbidden' ? { rooms: [t.room('room-of-ann')] } : {};
         const peer = await t.connect('ann', { claims });
         await peer.joins('room-of-ann');
-        const rate = messages(t);
+        const rate = messagesRate(t);
         const denied = new Attempts(
           t,
           rate,
@@ -412,7 +404,7 @@ export const rates = [
   }),
 
   check('rates-user-scope-shared', async (t) => {
-    const rate = messages(t);
+    const rate = messagesRate(t);
     if (rate.scope !== 'user')
       return t.notExercised(`the bucket ${rate.bucket} is of scope ${rate.scope}`);
     const { tries } = await start(t);
@@ -428,7 +420,7 @@ export const rates = [
   check(
     'rates-user-scope-shared',
     async (t) => {
-      const rate = messages(t);
+      const rate = messagesRate(t);
       if (rate.scope !== 'user')
         return t.notExercised(`the bucket ${rate.bucket} is of scope ${rate.scope}`);
       const { peer, tries } = await start(t);
@@ -446,7 +438,7 @@ export const rates = [
   ),
 
   check('rates-user-scope-survives-reconnect', async (t) => {
-    const rate = messages(t);
+    const rate = messagesRate(t);
     if (rate.scope !== 'user')
       return t.notExercised(`the bucket ${rate.bucket} is of scope ${rate.scope}`);
     const { peer, tries } = await start(t);
