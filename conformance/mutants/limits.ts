@@ -4,6 +4,7 @@ import type { Connection } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
 
 type Limits = Parts['limits'];
+type Announced = ReturnType<Parts['handshake']['welcome']>['limits'];
 
 const wrong =
   (change: (right: Limits) => Partial<Limits>): Mutant['parts'] =>
@@ -12,6 +13,18 @@ const wrong =
 const textBytes = (measure: (text: string) => number) => wrong(() => ({ textBytes: measure }));
 
 const unbounded = wrong(() => ({ messageBytes: () => 100 * 1024 * 1024 }));
+
+/** Announces numbers that are made of the right ones. */
+const announcing =
+  (change: (right: Announced) => Partial<Announced>): Mutant['parts'] =>
+  ({ handshake }) => ({
+    handshake: {
+      welcome(core, connection) {
+        const data = handshake.welcome(core, connection);
+        return { ...data, limits: { ...data.limits, ...change(data.limits) } };
+      },
+    },
+  });
 
 /** Faults of the chapter `limits`. */
 export const limits: readonly Mutant[] = [
@@ -64,33 +77,13 @@ export const limits: readonly Mutant[] = [
     'limits-message-holds-text',
     'text-limit-as-large-as-message',
     'A text may be as large as a whole message.',
-    ({ handshake }) => ({
-      handshake: {
-        welcome(core, connection) {
-          const data = handshake.welcome(core, connection);
-          return {
-            ...data,
-            limits: { ...data.limits, max_text_bytes: data.limits.max_message_bytes },
-          };
-        },
-      },
-    }),
+    announcing(({ max_message_bytes }) => ({ max_text_bytes: max_message_bytes })),
   ),
   mutant(
     'limits-queue-holds-message',
     'queue-as-long-as-message',
     'The queue that is announced holds one message without its envelope.',
-    ({ handshake }) => ({
-      handshake: {
-        welcome(core, connection) {
-          const data = handshake.welcome(core, connection);
-          return {
-            ...data,
-            limits: { ...data.limits, max_queue_bytes: data.limits.max_message_bytes },
-          };
-        },
-      },
-    }),
+    announcing(({ max_message_bytes }) => ({ max_queue_bytes: max_message_bytes })),
   ),
   mutant(
     'limits-text-exact-accepted',

@@ -40,6 +40,28 @@ const wait = (change: (ms: number, window: Window) => number) =>
     },
   }));
 
+/** A user's log is dropped with a connection that ends; `ends` is told how many the user had, and decides. */
+const dropping =
+  (ends: (connections: number) => boolean): Mutant['parts'] =>
+  ({ rates: right }) => {
+    const visits = new Map<string, number>();
+    return {
+      rates: {
+        sharedKey(rate, connection) {
+          const { user } = connection.grant;
+          return `${right.sharedKey(rate, connection)}:${visits.get(user) ?? 0}`;
+        },
+      },
+      logs: {
+        disconnect(core, connection, closing) {
+          const { user } = connection.grant;
+          if (ends(core.users.get(user)?.size ?? 0)) visits.set(user, (visits.get(user) ?? 0) + 1);
+          return { event: 'websocket_disconnect', ...closing };
+        },
+      },
+    };
+  };
+
 const tokenBucket = ({ limit, window_ms }: Window) => {
   let tokens = limit;
   let last = Number.NEGATIVE_INFINITY;
@@ -362,48 +384,13 @@ export const rates: readonly Mutant[] = [
     'rates-user-scope-shared',
     'log-dropped-with-any-connection',
     "A user's log goes with each connection that ends.",
-    ({ rates: right }) => {
-      const visits = new Map<string, number>();
-      return {
-        rates: {
-          sharedKey(rate, connection) {
-            const { user } = connection.grant;
-            return `${right.sharedKey(rate, connection)}:${visits.get(user) ?? 0}`;
-          },
-        },
-        logs: {
-          disconnect(_core, connection, closing) {
-            const { user } = connection.grant;
-            visits.set(user, (visits.get(user) ?? 0) + 1);
-            return { event: 'websocket_disconnect', ...closing };
-          },
-        },
-      };
-    },
+    dropping(() => true),
   ),
   mutant(
     'rates-user-scope-survives-reconnect',
     'log-dropped-with-last-connection',
     "A user's log goes with the last connection.",
-    ({ rates: right }) => {
-      const visits = new Map<string, number>();
-      return {
-        rates: {
-          sharedKey(rate, connection) {
-            const { user } = connection.grant;
-            return `${right.sharedKey(rate, connection)}:${visits.get(user) ?? 0}`;
-          },
-        },
-        logs: {
-          disconnect(core, connection, closing) {
-            const { user } = connection.grant;
-            if ((core.users.get(user)?.size ?? 0) <= 1)
-              visits.set(user, (visits.get(user) ?? 0) + 1);
-            return { event: 'websocket_disconnect', ...closing };
-          },
-        },
-      };
-    },
+    dropping((connections) => connections <= 1),
   ),
   mutant(
     'rates-users-apart',
