@@ -125,10 +125,10 @@ function listen(instances: readonly Instance[]): () => string[] {
 // What a busy machine may have caused is no violation yet: a connection lost because a Pong was late makes much else
 // look wrong, and so does whatever was late itself. Whether heartbeats are right is for their own checks to say.
 async function doubted(
-  { rule }: Check,
+  { rule, options }: Check,
   found: Classified,
   stage: Stage,
-  { stalls }: StageRun,
+  { stalls, outages }: StageRun,
   start: number,
 ): Promise<Classified | undefined> {
   const actual = doubtful(found);
@@ -137,6 +137,12 @@ async function doubted(
   const ofHeartbeat = requirement(rule).chapter === 'heartbeat';
   const lost = ofHeartbeat ? undefined : await stage.lostToHeartbeat();
   if (lost !== undefined) return { result: 'inconclusive', reason: lost };
+  const outage = takesAway(options) ? undefined : outages.since(start, stage.final);
+  if (outage !== undefined)
+    return {
+      result: 'inconclusive',
+      reason: `the target said that it could not reach its store or broker (${outage}), so this proves little: ${actual}`,
+    };
   const delay = await stalls.since(start);
   if (!tooBusy(delay, stage.final)) return undefined;
   const held = `the runner was held up for ${Math.round(delay.runner)} ms, the target for ${Math.round(delay.target)} ms`;
@@ -144,6 +150,11 @@ async function doubted(
     result: 'inconclusive',
     reason: `the machine was too busy (${held}) to be sure of this: ${actual}`,
   };
+}
+
+// Whoever stops the broker judges the outage itself.
+function takesAway({ needs = [] }: Check['options']): boolean {
+  return needs.some((need) => need === 'control:broker.stop');
 }
 
 // What a busy machine may have made of a right server, in words.

@@ -6,6 +6,7 @@ import type { Check } from './check.js';
 import type { Reporter, RunEnd, TargetInfo } from './events.js';
 import { Instances } from './instances.js';
 import { Ledger } from './ledger.js';
+import { Outages } from './outages.js';
 import { isApart, type Plan, plan } from './plan.js';
 import type { Preflight } from './preflight.js';
 import { type Death, Pulse } from './pulse.js';
@@ -35,6 +36,7 @@ export class Conductor implements StageRun {
   readonly seed: number;
   readonly instances: Instances;
   readonly stalls = new Stalls();
+  readonly outages: Outages;
   readonly doubts: boolean;
   readonly observed = new Map<string, { since: number; outcome: Promise<unknown> }>();
   readonly surplus = new Surplus();
@@ -60,6 +62,7 @@ export class Conductor implements StageRun {
     start: number,
   ) {
     this.target = target;
+    this.outages = new Outages(target.urls.length);
     this.watchdog = watchdog;
     this.welcome = welcome;
     this.hopeless = hopeless;

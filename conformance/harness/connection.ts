@@ -83,6 +83,8 @@ export class Connection {
   protected readonly host: Host;
   protected readonly inbox = new Inbox();
   protected firstWelcome: Message | undefined;
+  /** Whether its credentials entitle it to a welcome. */
+  protected entitled = false;
   readonly #wire: Wire;
   readonly #requests = new Map<string, string[]>();
   readonly #waits = new Set<() => void>();
@@ -363,6 +365,7 @@ export class Connection {
     });
     if (this.host.parlor) for (const fault of faults) this.host.finding(fault);
     if (message.type === 'welcome') this.firstWelcome ??= message;
+    if (message.type === 'error') this.host.outages.refused(message.data.code, this.label);
     if (message.ref !== undefined && this.asked(message.ref)) this.#answered.add(message.ref);
     const received: Received = { message, raw, at };
     // From `welcome` on, events of the application are its own business.
@@ -373,6 +376,7 @@ export class Connection {
 
   #onClose(close: Close): void {
     this.closed = close;
+    if (this.entitled) this.host.outages.closed(close.code, this.label);
     if (close.by !== 'frame' && close.by !== 'refusal') this.#note('note', 'tcp', close.detail);
   }
 

@@ -1,6 +1,7 @@
 import type { FrameFault } from './faults.js';
 import type { Journal } from './journal.js';
 import type { Message } from './message.js';
+import type { Outages } from './outages.js';
 import type { Amount, Surplus } from './surplus.js';
 import type { Expiry } from './watchdog.js';
 
@@ -27,4 +28,6 @@ export interface Host {
   readonly sent: Amount;
   /** What all connections of the run have received unasked. */
   readonly surplus: Surplus;
+  /** What the target said of its store and broker. */
+  readonly outages: Outages;
 }

@@ -35,6 +35,7 @@ export class Peer extends Connection {
   ) {
     super(host, label, url, request, early);
     this.user = user;
+    this.entitled = user !== '';
   }
 
   /** The `welcome` of this connection. */

@@ -1,6 +1,7 @@
 import { Instances } from './instances.js';
 import { Journal } from './journal.js';
 import { isObject } from './message.js';
+import { Outages } from './outages.js';
 import { listens } from './process.js';
 import type { StageRun } from './shared.js';
 import { Stage } from './stage.js';
@@ -29,6 +30,7 @@ export async function preflight(target: RunningTarget, watchdog: Watchdog): Prom
   const run: StageRun = {
     target,
     watchdog,
+    outages: new Outages(target.urls.length),
     stalls: new Stalls(),
     doubts: false,
     welcome: undefined,

@@ -21,6 +21,8 @@ interface Manners {
   members?: unknown;
   /** How long it takes for each ping, one after the other, in milliseconds. */
   pingMs?: number;
+  /** How many joins, and how many connections after the first three, find its store out of reach. */
+  outage?: { joins?: number; connections?: number };
 }
 
 const running = new Set<Instance>();
@@ -30,17 +32,29 @@ afterEach(async () => {
 
 // Rooms, chat and ping: enough of Parlor for the harness to hold on to. A chat "die" ends it.
 const tiny =
-  ({ welcome = true, leak = false, timestamp, members: listed, pingMs = 0 }: Manners = {}) =>
+  ({
+    welcome = true,
+    leak = false,
+    timestamp,
+    members: listed,
+    pingMs = 0,
+    outage,
+  }: Manners = {}) =>
   async (env: Env): Promise<Instance> => {
     const server = new WebSocketServer({ port: Number(env['PORT'] ?? 0), host: '127.0.0.1' });
     await new Promise((resolve) => server.once('listening', resolve));
     const instance = asInstance(server);
     const rooms = new Map<string, Map<WebSocket, string>>();
     const now = () => timestamp ?? new Date().toISOString();
+    const left = { joins: 0, connections: 0, ...outage };
     let seq = 0;
     server.on('connection', (socket, request) => {
       const user = verify(request, env['PARLOR_TOKEN_SECRET'] ?? '');
       if (!user) return socket.close(4001, 'token_invalid');
+      if (!/canary|preflight|probe/.test(user) && left.connections > 0) {
+        left.connections -= 1;
+        return socket.close(4103, 'backend_unavailable');
+      }
       const send = (message: object) =>
         socket.send(JSON.stringify({ ...message, timestamp: now() }));
       if (welcome) send({ type: 'welcome', data: welcomeData(user, env) });
@@ -57,7 +71,11 @@ const tiny =
             await new Promise((resolve) => setTimeout(resolve, pingMs));
             pong();
           });
-        if (type === 'join') {
+        if (type === 'join' && left.joins > 0) {
+          left.joins -= 1;
+          const error = { code: 'backend_unavailable', message: 'Later.', retryable: true };
+          reply({ type: 'error', data: { ...error, retry_after_ms: 10 } });
+        } else if (type === 'join') {
           rooms.set(room, members.set(socket, user));
           const users = [...new Set(members.values())];
           const snapshot = { members: listed ?? users, count: users.length, seq, epoch: 'e1' };
@@ -304,6 +322,16 @@ describe('a run', () => {
         expect.stringMatching(/^the machine was too busy \(.*\) to be sure of this: late$/),
       ],
     ]);
+  });
+
+  it.each<[string, Manners['outage'], string, number]>([
+    ['an answer to a request', { joins: 1 }, 'pass', 2],
+    ['the end of a connection', { connections: 1 }, 'pass', 2],
+    ['what it always answers', { joins: 99 }, 'fail', 3],
+    ['how all connections end', { connections: 99 }, 'inconclusive', 3],
+  ])('takes an outage of the store for one: %s', async (_, outage, verdict, attempts) => {
+    const { ends } = await run({ outage: outage ?? {} }, { checks: [joined], doubts: true });
+    expect(ends.map((end) => [end.verdict, end.attempts])).toEqual([[verdict, attempts]]);
   });
 
   it.each([

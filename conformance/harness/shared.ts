@@ -1,4 +1,5 @@
 import type { Instances } from './instances.js';
+import type { Outages } from './outages.js';
 import type { Stalls } from './stalls.js';
 import type { Surplus } from './surplus.js';
 import type { RunningTarget } from './target.js';
@@ -11,6 +12,8 @@ export interface StageRun {
   readonly target: RunningTarget;
   readonly watchdog: Watchdog;
   readonly stalls: Stalls;
+  /** When the target said that it could not reach a store or broker. */
+  readonly outages: Outages;
   /** Whether a violation seen while the machine was busy is doubted. */
   readonly doubts: boolean;
   /** What the target announced; undefined when it never welcomed anybody. */

@@ -459,6 +459,7 @@ export class Stage extends Assertions {
       bug: (error) => this.bugs.push(error),
       sent: this.#sent,
       surplus: this.#run.surplus,
+      outages: this.#run.outages,
     };
   }
 }
