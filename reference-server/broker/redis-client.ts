@@ -1,4 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { PROGRESS } from './redis-deadlines.js';
 import { scripts } from './redis-scripts.js';
 
 /** One connection, or one to each node of a cluster. */
@@ -21,7 +22,7 @@ function options(deadlineMs: number) {
   return {
     connectTimeout: deadlineMs,
     // For the handshake alone: all else has the deadlines of the link, which know of a busy loop.
-    commandTimeout: 2 * deadlineMs,
+    commandTimeout: 2 * PROGRESS * deadlineMs,
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
     maxRetriesPerRequest: 0,

@@ -1,4 +1,4 @@
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { Deadlines } from './redis-deadlines.js';
 
 let deadlines: Deadlines | null = null;
@@ -39,6 +39,40 @@ it('does not call an answer late that came while the loop was busy', async () =>
   const until = performance.now() + 400;
   while (performance.now() < until);
   await expect(asked).resolves.toBe('answer');
+});
+
+describe('while others are answered', () => {
+  // Asks one thing after another, each of which is answered at once, and then what comes of the one that is not.
+  async function beside(ms: number, ordered: boolean, answered: number): Promise<unknown> {
+    const judge = new Deadlines(ms, (failLate) => failLate(new Error('late')), { ordered });
+    deadlines = judge;
+    let answer: (text: string) => void = () => {};
+    const asked = judge.within(
+      () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        }),
+    );
+    let others = 0;
+    const timer = setInterval(() => {
+      others += 1;
+      void judge.within(async () => 'another');
+      if (others === answered) answer('answer');
+    }, 10);
+    return asked.catch((error: Error) => error.message).finally(() => clearInterval(timer));
+  }
+
+  it('waits on where answers come in order', async () => {
+    expect(await beside(200, true, 50)).toBe('answer');
+  });
+
+  it('does not where they come over several connections', async () => {
+    expect(await beside(200, false, Number.POSITIVE_INFINITY)).toBe('late');
+  });
+
+  it('does not wait for ever', async () => {
+    expect(await beside(60, true, Number.POSITIVE_INFINITY)).toBe('late');
+  });
 });
 
 it('fails everything when it is closed', async () => {

@@ -5,18 +5,33 @@ interface Pending {
 
 const TICK_MS = 100;
 
+/** As long as answers keep coming, a deadline is so many times as long. */
+export const PROGRESS = 5;
+
 /**
  * One deadline for everything that waits for Redis. It is looked at between two turns of the event loop in
- * which sockets were read: an answer that has come while this process was busy is never called late.
+ * which sockets were read: an answer that has come while this process was busy is never called late. Nor is one that
+ * waits its turn: where answers come in order, those that come show that the others are on their way.
  */
 export class Deadlines {
   readonly #ms: number;
+  readonly #ordered: boolean;
+  /** When the last answer came. */
+  #heard = 0;
   readonly #pending = new Set<Pending>();
   readonly #timer: NodeJS.Timeout;
 
-  /** `overdue` is called when something has waited for too long; it is given the means to fail just that. */
-  constructor(ms: number, overdue: (failLate: (error: Error) => void) => void) {
+  /**
+   * `overdue` is called when something has waited for too long; it is given the means to fail just that. `ordered`:
+   * one connection carries all answers, in the order of the questions.
+   */
+  constructor(
+    ms: number,
+    overdue: (failLate: (error: Error) => void) => void,
+    { ordered = false }: { ordered?: boolean } = {},
+  ) {
     this.#ms = ms;
+    this.#ordered = ordered;
     this.#timer = setInterval(() => {
       if (this.#late().length === 0) return;
       // Sockets are read after timers and before immediates.
@@ -33,7 +48,10 @@ export class Deadlines {
     return new Promise<T>((resolve, reject) => {
       const pending: Pending = { since: performance.now(), reject };
       this.#pending.add(pending);
-      const done = () => this.#pending.delete(pending);
+      const done = () => {
+        this.#heard = performance.now();
+        this.#pending.delete(pending);
+      };
       start().then(
         (value) => {
           done();
@@ -59,7 +77,9 @@ export class Deadlines {
   }
 
   #late(): Pending[] {
-    const limit = performance.now() - this.#ms;
+    const now = performance.now();
+    const progress = this.#ordered && now - this.#heard < this.#ms;
+    const limit = now - (progress ? PROGRESS : 1) * this.#ms;
     const late: Pending[] = [];
     // In the order of their beginning: the first that is in time ends the search.
     for (const pending of this.#pending) {

@@ -10,7 +10,10 @@ import type { ScriptName } from './redis-scripts.js';
 export interface RedisLinkOptions {
   /** `redis://`, `rediss://`, or `redis+cluster://` with the nodes to begin with, comma-separated. */
   readonly url: string;
-  /** Milliseconds after which a command without an answer counts as failed; 2,000 unless said. */
+  /**
+   * Milliseconds after which a command without an answer counts as failed; 2,000 unless said. As long as answers to
+   * other commands come over the same connection, it is five times that.
+   */
   readonly deadlineMs?: number;
   readonly log?: (event: Readonly<Record<string, unknown>>) => void;
 }
@@ -93,7 +96,9 @@ export class RedisLink {
     this.#repeated = sparing(log);
     this.sharded = isCluster(url);
     this.#client = createClient(url, deadlineMs);
-    this.#deadlines = new Deadlines(deadlineMs, (failLate) => this.#overdue(failLate));
+    this.#deadlines = new Deadlines(deadlineMs, (failLate) => this.#overdue(failLate), {
+      ordered: !this.sharded,
+    });
     const send = (name: string, words: readonly Word[]) => this.#send(name, words);
     this.served = new Lane(() => this.state === 'up', send);
     this.upkeep = new Lane(() => this.#connected, send);
