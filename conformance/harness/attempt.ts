@@ -5,8 +5,6 @@ import { isApart } from './plan.js';
 import { type Instance, lastOutput } from './process.js';
 import { requirement } from './requirements.js';
 import type { StageRun } from './shared.js';
-import type { Sign } from './signs.js';
-import { stepSigns } from './signs.steps.js';
 import { Stage } from './stage.js';
 import { tooBusy } from './stalls.js';
 import { Inconclusive, NotExercised, NotSeen, TargetError, Vacuous, Violation } from './verdict.js';
@@ -14,7 +12,7 @@ import { Inconclusive, NotExercised, NotSeen, TargetError, Vacuous, Violation } 
 /** What one attempt at a check came to. */
 export type Attempt = { stage: Stage; duration: number } & (
   | { result: 'pass' }
-  | { result: 'violation'; violation: Violation; signs?: readonly Sign[] }
+  | { result: 'violation'; violation: Violation }
   | { result: 'inconclusive' | 'vacuous' | 'not_exercised'; reason: string }
   | { result: 'bug'; error: unknown }
 );
@@ -80,21 +78,11 @@ export async function attempt(
     const doubt = run.doubts
       ? await doubted(check, found, stage, run, Math.min(start, stage.since))
       : undefined;
-    return { ...withSigns(doubt ?? found, stage), stage, duration: performance.now() - start };
+    return { ...(doubt ?? found), stage, duration: performance.now() - start };
   } finally {
     clearTimeout(timer);
     stage.end();
     await own?.release();
-  }
-}
-
-// What else its clients saw may explain why a check failed.
-function withSigns(found: Classified, stage: Stage): Classified & { signs?: readonly Sign[] } {
-  if (found.result !== 'violation') return found;
-  try {
-    return { ...found, signs: [...stage.signs(), ...stepSigns(found.violation)] };
-  } catch (error) {
-    return { result: 'bug', error };
   }
 }
 

@@ -7,7 +7,9 @@ import type { Journal } from './journal.js';
 import { conclude, countVerdict, type KnownFailure, noTotals } from './outcome.js';
 import { type RuleId, requirement } from './requirements.js';
 import type { Sign } from './signs.js';
+import { stepSigns } from './signs.steps.js';
 import type { Stage } from './stage.js';
+import type { Violation } from './verdict.js';
 
 /** What the ledger takes of the run's options. */
 interface LedgerOptions {
@@ -62,7 +64,11 @@ export class Ledger {
     for (const fault of stage.findings.values()) {
       if (this.#findings.has(fault.rule)) continue;
       const failure = failureOf(fault, stage.journal);
-      this.#findings.set(fault.rule, { ...failure, check: check.id, signs: stage.signs() });
+      this.#findings.set(fault.rule, {
+        ...failure,
+        check: check.id,
+        signs: await this.#signsOf(check, stage),
+      });
       await this.#report({ event: 'finding', rule: fault.rule, check: check.id, failure });
     }
   }
@@ -145,30 +151,39 @@ export class Ledger {
       case 'pass':
         return { verdict: 'pass' };
       case 'violation':
+        this.#signs.set(check.id, await this.#signsOf(check, outcome.stage, outcome.violation));
         return { verdict: this.#broken(rule), failure: this.#failure(check, outcome) };
-      case 'bug': {
-        this.#bugs += 1;
-        const { error } = outcome;
-        const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-        await this.#report({
-          event: 'note',
-          level: 'error',
-          text: `${check.id}: a bug of the runner: ${text}`,
-        });
-        return { verdict: 'inconclusive', reason: `a bug of the runner: ${text.split('\n')[0]}` };
-      }
+      case 'bug':
+        return { verdict: 'inconclusive', reason: await this.#confess(check.id, outcome.error) };
       default:
         return { verdict: outcome.result, reason: outcome.reason };
     }
   }
 
-  #failure(
-    check: Check,
-    { violation, stage, signs = [] }: Attempt & { result: 'violation' },
-  ): Failure {
+  // What else its clients saw may explain why a check failed; a mistake of ours in that takes nothing back.
+  async #signsOf(check: Check, stage: Stage, violation?: Violation): Promise<readonly Sign[]> {
+    try {
+      return [...stage.signs(), ...(violation ? stepSigns(violation) : [])];
+    } catch (error) {
+      await this.#confess(check.id, error);
+      return [];
+    }
+  }
+
+  async #confess(where: string, error: unknown): Promise<string> {
+    this.#bugs += 1;
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    await this.#report({
+      event: 'note',
+      level: 'error',
+      text: `${where}: a bug of the runner: ${text}`,
+    });
+    return `a bug of the runner: ${text.split('\n')[0]}`;
+  }
+
+  #failure(check: Check, { violation, stage }: Attempt & { result: 'violation' }): Failure {
     const { expected, actual, hint, root, detail } = violation;
     const redact = (text: string) => stage.journal.redact(text);
-    this.#signs.set(check.id, signs);
     const failure: Failure = {
       rule: check.rule,
       expected: expected.map(redact),
@@ -220,8 +235,17 @@ export class Ledger {
 
   // Only when all failures are known can one be put down to another.
   async #explain(): Promise<void> {
-    for (const [check, { check: caused_by, because }] of causesOf(this.#failed))
+    for (const [check, { check: caused_by, because }] of await this.#causes())
       await this.#report({ event: 'cause', check, caused_by, because });
+  }
+
+  async #causes(): Promise<ReturnType<typeof causesOf>> {
+    try {
+      return causesOf(this.#failed);
+    } catch (error) {
+      await this.#confess('the causes', error);
+      return new Map();
+    }
   }
 
   async #emit(end: CheckEnd): Promise<void> {

@@ -347,6 +347,23 @@ describe('a run', () => {
     expect([end.exit_code, end.totals.pass]).toEqual([exit, 0]);
   });
 
+  it('keeps what it found when looking for the cause goes wrong', async () => {
+    const late = check('rooms-join-acked', async (t) => {
+      t.signs = () => {
+        throw new TypeError('ours');
+      };
+      t.fail({ expected: 'in time', actual: 'late' });
+    });
+    const { end, ends, notes } = await run({}, { checks: [late] });
+    expect(ends.map(({ verdict, failure }) => [verdict, failure?.actual])).toEqual([
+      ['fail', 'late'],
+    ]);
+    expect([end.exit_code, notes.join()]).toEqual([
+      5,
+      expect.stringMatching(/^rooms-join-acked: a bug of the runner: TypeError: ours/),
+    ]);
+  });
+
   it('takes a mistake in a check for its own', async () => {
     const wrong = check('rooms-join-acked', async () => {
       throw new RangeError('ours');
