@@ -1,31 +1,10 @@
 import { check } from '#conformance/harness/check.js';
-import type { Data, Message } from '#conformance/harness/message.js';
-import type { Peer } from '#conformance/harness/peer.js';
+import type { Message } from '#conformance/harness/message.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import { bucketOf } from '#conformance/harness/welcome.js';
-import { MOST, messagesRate } from './attempts.js';
+import { answered, unsupported } from './errors.answers.js';
 import { budget } from './errors.budget.js';
 import { hostile } from './errors.hostile.js';
-
-/** Sends texts one by one, each of which has to be answered with an error; a new connection when the budget nears its end. */
-async function answered(
-  t: Stage,
-  texts: readonly string[],
-  code: string | readonly string[],
-  data: Data = {},
-  look: (error: Message, text: string) => void = () => {},
-): Promise<void> {
-  const most = Math.max(1, t.welcome.limits.max_protocol_errors - 1);
-  let ann: Peer | undefined;
-  for (const [index, text] of texts.entries()) {
-    // Each has a budget of mistakes, and a user may have only so many connections.
-    if (index % most === 0) ann = await t.connect(index === 0 ? 'ann' : `ann-${index}`);
-    ann?.sendText(text.replaceAll('ROOM', t.room('lounge')));
-    const error = await ann?.errs(code, data);
-    if (error) look(error, text);
-  }
-  await ann?.staysOpen();
-}
+import { order } from './errors.order.js';
 
 const json = (value: unknown) => JSON.stringify(value);
 
@@ -339,83 +318,10 @@ export const errors = [
     }
   }),
 
-  check('errors-envelope-before-type', (t) =>
-    answered(
-      t,
-      ['{"type":"no_such_type","id":7}', '{"type":"no_such_type","data":[]}'],
-      'invalid_envelope',
-    ),
-  ),
-
-  ...unsupported('errors-unsupported-before-payload', { direct: {}, broadcast: {}, auth: {} }),
-
-  check('errors-payload-before-rate', async (t) => {
-    const [ann] = await t.join('lounge', 'ann');
-    await exhaust(t, ann);
-    await ann?.refuses('invalid_payload', () => ann.request('chat', {}, { room: 'lounge' }));
-  }),
-
-  check('errors-payload-before-membership', async ({ connect }) => {
-    const ann = await connect('ann');
-    await ann.refuses('invalid_payload', () =>
-      ann.request('chat', { text: '' }, { room: 'lounge' }),
-    );
-    await ann.refuses('invalid_payload', () => ann.request('typing', {}, { room: 'lounge' }));
-  }),
-
-  check('errors-rate-before-membership', async (t) => {
-    const [ann] = await t.join('lounge', 'ann');
-    await exhaust(t, ann);
-    await ann?.refuses('rate_limited', () =>
-      ann.request('chat', { text: 'x' }, { room: 'elsewhere' }),
-    );
-  }),
-
-  check('errors-rate-before-forbidden', async (t) => {
-    const ann = await t.connect('ann', { claims: { rooms: [t.room('lounge')] } });
-    const rate = bucketOf(t.welcome, 'join');
-    if (!rate || rate.limit > MOST)
-      return t.notExercised('no bucket counts join, or one that is too large to fill');
-    const other = rate.types.includes('ping') ? 'ping' : 'join';
-    const asks = Array.from({ length: rate.limit }, () =>
-      ann.request(other, {}, other === 'ping' ? {} : { room: 'lounge' }),
-    );
-    await Promise.all(asks);
-    await ann.refuses('rate_limited', () => ann.request('join', {}, { room: 'elsewhere' }));
-  }),
-
-  check('errors-forbidden-before-room-limit', async (t) => {
-    const { max_rooms } = t.welcome.limits;
-    if (t.limitOf('join') < max_rooms + 1)
-      return t.notExercised(`${max_rooms} rooms cannot be joined within the announced rate`);
-    const rooms = Array.from({ length: max_rooms }, (_, i) => `room-${i}`);
-    const ann = await t.connect('ann', { claims: { rooms: rooms.map(t.room) } });
-    await Promise.all(rooms.map((room) => ann.joins(room)));
-    await ann.refuses('forbidden', () => ann.request('join', {}, { room: 'elsewhere' }));
-  }),
-
-  ...Object.entries({ chat: { text: 'x' }, typing: { active: true }, members: {} }).map(
-    ([type, data]) =>
-      check(
-        'errors-forbidden-before-membership',
-        async ({ connect, room }) => {
-          const ann = await connect('ann', { claims: { rooms: [room('lounge')] } });
-          await ann.refuses('forbidden', () => ann.request(type, data, { room: 'elsewhere' }));
-        },
-        type === 'chat' ? {} : { variant: type },
-      ),
-  ),
-
+  ...order,
   ...budget,
   ...hostile,
 ];
-
-// Fills the messages bucket of a member.
-async function exhaust(t: Stage, ann: Peer | undefined): Promise<void> {
-  const { limit } = messagesRate(t);
-  const asks = Array.from({ length: limit }, () => ann?.chat('lounge', 'x'));
-  await Promise.all(asks);
-}
 
 function single(t: Stage, { data }: Message): void {
   const { message = '' } = data;
@@ -424,29 +330,4 @@ function single(t: Stage, { data }: Message): void {
     expected: '`message` is a single line of 1 to 200 characters',
     actual: `it has ${length} characters: ${json(message.slice(0, 250))}`,
   });
-}
-
-// On the target as it is, and on an instance that announces none of the profiles.
-function unsupported(
-  rule: 'errors-unsupported-type' | 'errors-unsupported-before-payload',
-  data: Record<string, object>,
-) {
-  const run = async (t: Stage) => {
-    const ann = await t.connect('ann');
-    const announced = ann.welcome.data['features'] as string[];
-    const lacking = Object.keys(data).filter(
-      (type) => !announced.includes(type === 'auth' ? 'auth_refresh' : type),
-    );
-    if (lacking.length === 0) t.notExercised('every profile with a type of its own is announced');
-    for (const type of lacking)
-      await ann.refuses('unsupported', () => ann.request(type, data[type]));
-  };
-  return [
-    check(rule, run),
-    check(rule, run, {
-      variant: 'bare',
-      instance: { PARLOR_FEATURES: 'operations' },
-      shared: true,
-    }),
-  ];
 }

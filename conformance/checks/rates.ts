@@ -1,14 +1,11 @@
 import { check } from '#conformance/harness/check.js';
 import type { Message } from '#conformance/harness/message.js';
-import type { Peer } from '#conformance/harness/peer.js';
-import type { Stage } from '#conformance/harness/stage.js';
-import type { Rate, Welcome } from '#conformance/harness/welcome.js';
+import type { Rate } from '#conformance/harness/welcome.js';
 import { Attempts, MOST, messagesRate } from './attempts.js';
-import { whyAdmitted, whyRefilled } from './excess.js';
+import { NOT_THE_LOG, start, why, windows } from './rates.bursts.js';
+import { scopes } from './rates.scopes.js';
+import { slides } from './rates.windows.js';
 import { strict } from './servers.js';
-
-const NOT_THE_LOG =
-  'The algorithm is a sliding log: count the admitted messages of the last window_ms before each message.';
 
 // Requests that a member may repeat without an end, with their data.
 const requests: Readonly<Record<string, object>> = {
@@ -18,55 +15,6 @@ const requests: Readonly<Record<string, object>> = {
   chat: { text: 'x' },
   ping: {},
 };
-
-const messagesWindow = ({ rates }: Welcome): number =>
-  rates.find(({ bucket }) => bucket === 'messages')?.window_ms ?? 0;
-
-const windows = (count: number) => ({
-  timers: true as const,
-  takes: (welcome: Welcome) => count * messagesWindow(welcome),
-});
-
-function scope(t: Stage, wanted: Rate['scope']): Rate {
-  const rate = t.welcome.rates.find(
-    (each) =>
-      each.scope === wanted && each.types.some((type) => type === 'chat' || type === 'ping'),
-  );
-  if (!rate || rate.limit > MOST)
-    return t.notExercised(`no bucket of scope ${wanted} counts chat or ping`);
-  return rate;
-}
-
-// A user in a room of its own, and the log of what it tries there.
-async function start(t: Stage, label = 'ann'): Promise<{ peer: Peer; tries: Attempts }> {
-  const [peer] = await t.join(`room of ${label}`.replaceAll(' ', '-'), label);
-  if (!peer) throw new Error('a join gives a peer');
-  return {
-    peer,
-    tries: new Attempts(t, messagesRate(t), () =>
-      peer.request('chat', { text: 'x' }, { room: `room-of-${label}` }),
-    ),
-  };
-}
-
-// The likely cause of what was admitted beyond the log, told apart by a burst of somebody else.
-const why = (t: Stage, tries: Attempts, guess: string, label = 'ann') =>
-  whyAdmitted(tries, async () => (await start(t, `other-than-${label}`)).tries, guess);
-
-// Uses up a bucket by its first type that any connection may send.
-async function exhaust(t: Stage, peer: Peer, rate: Rate): Promise<Attempts> {
-  if (rate.types.includes('ping')) {
-    const tries = new Attempts(t, rate, () => peer.request('ping', {}));
-    await tries.burst(rate.limit);
-    return tries;
-  }
-  await peer.joins('exhausted');
-  const tries = new Attempts(t, rate, () =>
-    peer.request('chat', { text: 'x' }, { room: 'exhausted' }),
-  );
-  await tries.burst(rate.limit);
-  return tries;
-}
 
 function announced(rates: readonly Rate[]): Rate {
   return rates.find(({ bucket }) => bucket === 'messages') as Rate;
@@ -78,6 +26,9 @@ function isRateLimited(reply: Message): boolean {
 
 /** The checks of spec/rates.md. */
 export const rates = [
+  ...slides,
+  ...scopes,
+
   check('rates-messages-bucket', async ({ welcome, assert }) => {
     const wanted = [
       'chat',
@@ -192,84 +143,6 @@ export const rates = [
   }),
 
   check(
-    'rates-window-frees',
-    async (t) => {
-      const { tries } = await start(t);
-      await tries.burst(tries.rate.limit);
-      await tries.untilFree();
-      await tries.burst(tries.rate.limit);
-      tries.judge();
-    },
-    windows(1.1),
-  ),
-
-  check(
-    'rates-window-frees',
-    async (t) => {
-      const { tries } = await start(t);
-      const { limit, window_ms } = tries.rate;
-      if (limit < 2) return t.notExercised('with a limit of one nothing can slide');
-      await tries.burst(1);
-      await t.pause(window_ms / 2);
-      await tries.burst(limit - 1);
-      await tries.untilOldestFree();
-      await tries.burst(2);
-      tries.judge({ decided: 1 });
-    },
-    { ...windows(1.1), variant: 'slides' },
-  ),
-
-  check(
-    'rates-no-refill-within-window',
-    async (t) => {
-      const { tries } = await start(t);
-      await tries.burst(tries.rate.limit);
-      await t.pause(tries.rate.window_ms / 2);
-      await tries.burst(1);
-      tries.judge({ lastIs: 'refused', hint: await why(t, tries, await whyRefilled(tries)) });
-    },
-    windows(0.6),
-  ),
-
-  check(
-    'rates-no-fixed-window',
-    async (t) => {
-      const { tries } = await start(t);
-      const { limit, window_ms } = tries.rate;
-      const half = Math.floor(limit / 2);
-      if (half < 1) return t.notExercised('with a limit of one there is no half a burst');
-      await tries.burst(half);
-      await t.pause(window_ms / 2);
-      await tries.burst(limit - half);
-      await tries.untilOldestFree(half);
-      await tries.burst(limit);
-      const guess = `After a whole window more than the oldest ${half} are free: a fixed window begins anew and forgets, and tokens have grown back. ${NOT_THE_LOG}`;
-      tries.judge({ lastIs: 'refused', hint: await why(t, tries, guess) });
-    },
-    windows(1.2),
-  ),
-
-  // Windows of a wall clock: whatever their boundary, it lies between the burst and the probe of one of four users.
-  check(
-    'rates-no-fixed-window',
-    async (t) => {
-      const { window_ms } = messagesRate(t);
-      await Promise.all(
-        ['ann', 'bob', 'cid', 'dan'].map(async (label, index) => {
-          const { tries } = await start(t, label);
-          await t.pause((index * window_ms) / 4);
-          await tries.burst(tries.rate.limit);
-          await t.pause(window_ms * 0.7);
-          await tries.burst(1);
-          const guess = `Somewhere in a window a full burst is forgotten or tokens grow back, as on a boundary of the clock. ${NOT_THE_LOG}`;
-          tries.judge({ lastIs: 'refused', hint: await why(t, tries, guess, label) });
-        }),
-      );
-    },
-    { ...windows(1.5), variant: 'on-the-clock' },
-  ),
-
-  check(
     'rates-refused-not-counted',
     async (t) => {
       const { tries } = await start(t);
@@ -342,132 +215,6 @@ export const rates = [
       { variant: code },
     ),
   ),
-
-  check(
-    'rates-retry-after-enough',
-    async (t) => {
-      const { tries } = await start(t);
-      const { limit, window_ms } = tries.rate;
-      await tries.burst(limit);
-      await t.pause(window_ms / 3);
-      await tries.burst(1);
-      const wait = Number(tries.refusal()['retry_after_ms']);
-      await t.pause(wait + 1);
-      await tries.burst(1);
-      t.assert(tries.last.admitted, {
-        expected: `a message sent ${wait} ms after the refusal, as its retry_after_ms says, is admitted`,
-        actual: 'it is refused',
-        hint: 'retry_after_ms is the time until the oldest admitted message is window_ms old, rounded up.',
-      });
-    },
-    windows(1.1),
-  ),
-
-  check(
-    'rates-retry-after-tight',
-    async (t) => {
-      const { tries } = await start(t);
-      const { limit, window_ms } = tries.rate;
-      let wait = Number.NaN;
-      const early = async () => {
-        // The oldest is well within its window by then, and the newest is not: the wait is that of the oldest.
-        await tries.burst(Math.ceil(limit / 2));
-        await t.pause(window_ms * 0.6);
-        await tries.burst(Math.floor(limit / 2));
-        await tries.burst(1);
-        const refused = tries.last;
-        wait = Number(tries.refusal()['retry_after_ms']);
-        // All that was admitted has left the window by then, however long the wait is said to be.
-        const gone = performance.now() - refused.sent;
-        await t.pause(Math.max(0, Math.min(wait * 0.45, window_ms * 1.1) - gone));
-        await tries.burst(1);
-        return tries.last.replied <= refused.sent + wait * 0.8;
-      };
-      for (let round = 1; !(await early()); round += 1) {
-        if (round === 3) t.inconclusive('the probe came after 80 % of retry_after_ms');
-        await t.pause(window_ms * 1.1);
-      }
-      t.assert(!tries.last.admitted, {
-        expected: `a message that arrives before 80 % of retry_after_ms (${wait} ms) is refused`,
-        actual: 'it is admitted',
-        hint: 'retry_after_ms is longer than it has to be, or the algorithm is another: a client would wait for nothing.',
-      });
-    },
-    windows(1),
-  ),
-
-  check('rates-buckets-apart', async (t) => {
-    const { peer, tries } = await start(t);
-    await tries.burst(tries.rate.limit + 1);
-    await peer.pings();
-    await peer.leaves('room-of-ann');
-  }),
-
-  check('rates-user-scope-shared', async (t) => {
-    const rate = messagesRate(t);
-    if (rate.scope !== 'user')
-      return t.notExercised(`the bucket ${rate.bucket} is of scope ${rate.scope}`);
-    const { tries } = await start(t);
-    await tries.burst(rate.limit);
-    const second = await t.connect('ann');
-    await second.joins('room-of-ann');
-    const more = tries.goOn(() => second.request('chat', { text: 'x' }, { room: 'room-of-ann' }));
-    await more.burst(1);
-    const guess = "The limiter's key is the connection; it has to be the verified user.";
-    more.judge({ lastIs: 'refused', hint: await why(t, more, guess) });
-  }),
-
-  check(
-    'rates-user-scope-shared',
-    async (t) => {
-      const rate = messagesRate(t);
-      if (rate.scope !== 'user')
-        return t.notExercised(`the bucket ${rate.bucket} is of scope ${rate.scope}`);
-      const { peer, tries } = await start(t);
-      const second = await t.connect('ann');
-      await tries.burst(rate.limit);
-      second.close(1000);
-      await second.ends();
-      // The server learns of the end in its own time; a round trip gives it some.
-      await peer.echoesPing();
-      await tries.burst(1);
-      const guess = "The log goes with any of the user's connections; it has to outlive the last.";
-      tries.judge({ lastIs: 'refused', hint: await why(t, tries, guess) });
-    },
-    { variant: 'one-closes' },
-  ),
-
-  check('rates-user-scope-survives-reconnect', async (t) => {
-    const rate = messagesRate(t);
-    if (rate.scope !== 'user')
-      return t.notExercised(`the bucket ${rate.bucket} is of scope ${rate.scope}`);
-    const { peer, tries } = await start(t);
-    await tries.burst(rate.limit);
-    peer.close(1000);
-    await peer.ends();
-    const again = await t.connect('ann');
-    await again.joins('room-of-ann');
-    const more = tries.goOn(() => again.request('chat', { text: 'x' }, { room: 'room-of-ann' }));
-    await more.burst(1);
-    const guess = "The log goes with the connection; it has to outlive the user's last one.";
-    more.judge({ lastIs: 'refused', hint: await why(t, more, guess) });
-  }),
-
-  check('rates-users-apart', async (t) => {
-    const { tries } = await start(t);
-    const other = await start(t, 'bob');
-    await tries.burst(tries.rate.limit);
-    await other.tries.burst(1);
-    other.tries.judge({ lastIs: 'admitted' });
-  }),
-
-  check('rates-connection-scope-apart', async (t) => {
-    const rate = scope(t, 'connection');
-    const first = await t.connect('ann');
-    const second = await t.connect('ann');
-    await exhaust(t, first, rate);
-    (await exhaust(t, second, rate)).judge({ lastIs: 'admitted' });
-  }),
 
   check(
     'rates-close-after-reached',

@@ -1,0 +1,36 @@
+import type { Stage } from '#conformance/harness/stage.js';
+
+/** Where the numbers are. */
+export const STATS = '/stats';
+/** Where the state is. */
+export const HEALTH = '/health/websocket';
+
+/** Numbers by their names. */
+export type Numbers = Record<string, number>;
+
+/** The answer of `/stats`. */
+export async function stats({ http }: Stage): Promise<Numbers> {
+  return (await http(STATS)).json() as Numbers;
+}
+
+/** Its `active_connections`. */
+export async function active(t: Stage): Promise<number> {
+  return (await stats(t))['active_connections'] ?? Number.NaN;
+}
+
+/** Its `total_messages`. */
+export async function total(t: Stage): Promise<number> {
+  return (await stats(t))['total_messages'] ?? Number.NaN;
+}
+
+/** Connections of earlier checks may still be ending: two equal answers 100 ms apart, or 1.5 s, whichever is first. */
+export async function settled(t: Stage): Promise<number> {
+  let before = await active(t);
+  for (let i = 0; i < 15; i += 1) {
+    await t.pause(100);
+    const now = await active(t);
+    if (now === before) return now;
+    before = now;
+  }
+  return before;
+}

@@ -1,0 +1,107 @@
+import { check } from '#conformance/harness/check.js';
+import type { Peer } from '#conformance/harness/peer.js';
+import type { Stage } from '#conformance/harness/stage.js';
+import type { Rate } from '#conformance/harness/welcome.js';
+import { Attempts, MOST, messagesRate } from './attempts.js';
+import { start, why } from './rates.bursts.js';
+
+function scope(t: Stage, wanted: Rate['scope']): Rate {
+  const rate = t.welcome.rates.find(
+    (each) =>
+      each.scope === wanted && each.types.some((type) => type === 'chat' || type === 'ping'),
+  );
+  if (!rate || rate.limit > MOST)
+    return t.notExercised(`no bucket of scope ${wanted} counts chat or ping`);
+  return rate;
+}
+
+// Uses up a bucket by its first type that any connection may send.
+async function exhaust(t: Stage, peer: Peer, rate: Rate): Promise<Attempts> {
+  if (rate.types.includes('ping')) {
+    const tries = new Attempts(t, rate, () => peer.request('ping', {}));
+    await tries.burst(rate.limit);
+    return tries;
+  }
+  await peer.joins('exhausted');
+  const tries = new Attempts(t, rate, () =>
+    peer.request('chat', { text: 'x' }, { room: 'exhausted' }),
+  );
+  await tries.burst(rate.limit);
+  return tries;
+}
+
+/** The checks of spec/rates.md of what counts together and what counts apart. */
+export const scopes = [
+  check('rates-buckets-apart', async (t) => {
+    const { peer, tries } = await start(t);
+    await tries.burst(tries.rate.limit + 1);
+    await peer.pings();
+    await peer.leaves('room-of-ann');
+  }),
+
+  check('rates-user-scope-shared', async (t) => {
+    const rate = messagesRate(t);
+    if (rate.scope !== 'user')
+      return t.notExercised(`the bucket ${rate.bucket} is of scope ${rate.scope}`);
+    const { tries } = await start(t);
+    await tries.burst(rate.limit);
+    const second = await t.connect('ann');
+    await second.joins('room-of-ann');
+    const more = tries.goOn(() => second.request('chat', { text: 'x' }, { room: 'room-of-ann' }));
+    await more.burst(1);
+    const guess = "The limiter's key is the connection; it has to be the verified user.";
+    more.judge({ lastIs: 'refused', hint: await why(t, more, guess) });
+  }),
+
+  check(
+    'rates-user-scope-shared',
+    async (t) => {
+      const rate = messagesRate(t);
+      if (rate.scope !== 'user')
+        return t.notExercised(`the bucket ${rate.bucket} is of scope ${rate.scope}`);
+      const { peer, tries } = await start(t);
+      const second = await t.connect('ann');
+      await tries.burst(rate.limit);
+      second.close(1000);
+      await second.ends();
+      // The server learns of the end in its own time; a round trip gives it some.
+      await peer.echoesPing();
+      await tries.burst(1);
+      const guess = "The log goes with any of the user's connections; it has to outlive the last.";
+      tries.judge({ lastIs: 'refused', hint: await why(t, tries, guess) });
+    },
+    { variant: 'one-closes' },
+  ),
+
+  check('rates-user-scope-survives-reconnect', async (t) => {
+    const rate = messagesRate(t);
+    if (rate.scope !== 'user')
+      return t.notExercised(`the bucket ${rate.bucket} is of scope ${rate.scope}`);
+    const { peer, tries } = await start(t);
+    await tries.burst(rate.limit);
+    peer.close(1000);
+    await peer.ends();
+    const again = await t.connect('ann');
+    await again.joins('room-of-ann');
+    const more = tries.goOn(() => again.request('chat', { text: 'x' }, { room: 'room-of-ann' }));
+    await more.burst(1);
+    const guess = "The log goes with the connection; it has to outlive the user's last one.";
+    more.judge({ lastIs: 'refused', hint: await why(t, more, guess) });
+  }),
+
+  check('rates-users-apart', async (t) => {
+    const { tries } = await start(t);
+    const other = await start(t, 'bob');
+    await tries.burst(tries.rate.limit);
+    await other.tries.burst(1);
+    other.tries.judge({ lastIs: 'admitted' });
+  }),
+
+  check('rates-connection-scope-apart', async (t) => {
+    const rate = scope(t, 'connection');
+    const first = await t.connect('ann');
+    const second = await t.connect('ann');
+    await exhaust(t, first, rate);
+    (await exhaust(t, second, rate)).judge({ lastIs: 'admitted' });
+  }),
+];
