@@ -347,6 +347,14 @@ describe('a run', () => {
     expect([end.exit_code, end.totals.pass]).toEqual([exit, 0]);
   });
 
+  it('takes as long as it says beforehand, at least', async () => {
+    const waits = check('rooms-join-acked', ({ pause }) => pause(120), { takes: () => 100 });
+    const { end, events } = await run({}, { checks: [waits, quiet] });
+    const [start] = events.flatMap((event) => (event.event === 'run_start' ? [event] : []));
+    expect(start?.expected_ms).toBeGreaterThanOrEqual(100);
+    expect(end.duration_ms).toBeGreaterThanOrEqual(start?.expected_ms ?? Number.POSITIVE_INFINITY);
+  });
+
   it('keeps what it found when looking for the cause goes wrong', async () => {
     const late = check('rooms-join-acked', async (t) => {
       t.signs = () => {
