@@ -24,6 +24,9 @@ const FREE = {
 // A queue that is longer than what the kernels keep.
 const LONG_QUEUE = { ...FREE, PARLOR_MAX_QUEUE_BYTES: String(16 * MIB) };
 
+// Bytes that name a message of a river.
+const LONGEST_TEXT = 16;
+
 const BLOCKED =
   'A loop that awaits the send to one member after the other stops at the one that does not read: give each connection a queue of its own.';
 
@@ -31,13 +34,14 @@ const BLOCKED =
 function river(t: Stage, sender: Peer) {
   const { limits, rates } = sender.announced;
   const rate = bucketOf({ rates }, 'chat');
-  const { max_message_bytes, max_queue_bytes } = limits;
+  const { max_message_bytes, max_queue_bytes, max_text_bytes } = limits;
   const longest = Math.min(max_message_bytes, 64 * 1024, Math.floor(max_queue_bytes / 2));
   const size = longest - ENVELOPE;
   if (size <= ENVELOPE)
     t.notExercised(
       `\`max_message_bytes\` is ${max_message_bytes} and \`max_queue_bytes\` ${max_queue_bytes}: too little to fill a queue`,
     );
+  if (max_text_bytes < LONGEST_TEXT) t.notExercised(`\`max_text_bytes\` is ${max_text_bytes}`);
   const fill = 'x'.repeat(size - ENVELOPE);
   // The sender reads its own messages; half of a queue of them is not too much for anybody.
   const most = Math.max(1, Math.floor(max_queue_bytes / 2 / size));

@@ -2,7 +2,7 @@ import { check } from '#conformance/harness/check.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import type { Rate } from '#conformance/harness/welcome.js';
-import { Attempts, MOST, messagesRate } from './attempts.js';
+import { Attempts, messagesRate, unfillable } from './attempts.js';
 import { start, why } from './rates.bursts.js';
 
 function scope(t: Stage, wanted: Rate['scope']): Rate {
@@ -10,8 +10,8 @@ function scope(t: Stage, wanted: Rate['scope']): Rate {
     (each) =>
       each.scope === wanted && each.types.some((type) => type === 'chat' || type === 'ping'),
   );
-  if (!rate || rate.limit > MOST)
-    return t.notExercised(`no bucket of scope ${wanted} counts chat or ping`);
+  if (!rate || unfillable(rate))
+    return t.notExercised(`no bucket of scope ${wanted} that can be filled counts chat or ping`);
   return rate;
 }
 

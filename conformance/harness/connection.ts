@@ -169,6 +169,7 @@ export class Connection {
   sendCompressed(text: string, fragment?: number): void {
     this.#remember(text);
     this.#note('sent', 'text', `(compressed) ${text}`);
+    this.largest = Math.max(this.largest, Buffer.byteLength(text));
     this.#count(text.length);
     this.#wire.sendCompressed(opcodes.text, Buffer.from(text), fragment);
   }

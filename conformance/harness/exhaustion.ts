@@ -17,8 +17,69 @@ const SLACK_MS = 100;
 
 const BUDGET = 'max_protocol_errors';
 
+/** A time that passes while its checks go on, and what they count on where the test contract names no number. */
+interface Span {
+  rules: RegExp;
+  variable: VariableName;
+  name: string;
+  usual?: number;
+  of: (welcome: Welcome) => number | undefined;
+}
+
+const window = (welcome: Welcome, name: 'messages' | 'control') =>
+  Math.min(
+    ...(welcome.rates ?? [])
+      .filter(({ bucket }) => (bucket === 'messages') === (name === 'messages'))
+      .map(({ window_ms }) => window_ms),
+  );
+
+const spans: readonly Span[] = [
+  {
+    rules: /^resume-(?!duplicate|ids|refused)/,
+    variable: 'PARLOR_RESUME_WINDOW_MS',
+    name: 'resume.window_ms',
+    usual: 10_000,
+    of: ({ resume }) => resume?.window_ms,
+  },
+  {
+    rules: /^resume-(duplicate|ids|refused)|^messages-repeated-id|-exclude-duplicates$/,
+    variable: 'PARLOR_DEDUP_WINDOW_MS',
+    name: 'dedup_window_ms',
+    usual: 10_000,
+    of: ({ dedup_window_ms }) => dedup_window_ms,
+  },
+  {
+    rules: /^errors-budget-/,
+    variable: 'PARLOR_PROTOCOL_ERROR_WINDOW_MS',
+    name: 'protocol_error_window_ms',
+    of: ({ limits }) => limits?.protocol_error_window_ms,
+  },
+  {
+    rules: /^typing-(stop|ends|not-ended)/,
+    variable: 'PARLOR_TYPING_TTL_MS',
+    name: 'typing_ttl_ms',
+    of: ({ typing_ttl_ms }) => typing_ttl_ms,
+  },
+  {
+    rules: /^errors-rate-before-membership$/,
+    variable: 'PARLOR_MESSAGES_WINDOW_MS',
+    name: 'window_ms',
+    of: (welcome) => window(welcome, 'messages'),
+  },
+  {
+    rules: /^errors-rate-before-forbidden$/,
+    variable: 'PARLOR_CONTROL_WINDOW_MS',
+    name: 'window_ms',
+    of: (welcome) => window(welcome, 'control'),
+  },
+];
+
+// As many events as a check of resumption may want back.
+const EVENTS = 40;
+
 /** What a check counts on. */
 export interface Counting {
+  rule: string;
   chapter: string;
   /** The variables of the test contract that it asked for, on top of the defaults. */
   overrides: Overrides;
@@ -27,20 +88,24 @@ export interface Counting {
 /**
  * Which announced number a check itself went beyond, in words; undefined when it kept within all of them. Checks count on
  * the numbers of the test contract. Operators choose their own, and a server is not wrong because a check asks for more
- * than it announces. The chapters `limits` and `rates` go beyond numbers of their own on purpose.
+ * than it announces. The rules of a limit, and the chapter `rates`, go beyond numbers of their own on purpose. `tookMs` is for how long
+ * the check has gone on.
  */
 export function exhaustion(
   peers: readonly Peer[],
   welcome: Welcome | undefined,
-  { chapter, overrides }: Counting,
+  { rule, chapter, overrides }: Counting,
+  tookMs: number,
 ): string | undefined {
   const { limits, rates = [] } = welcome ?? {};
-  if (!limits) return undefined;
-  const asked = (variable: VariableName) => Number(overrides[variable] ?? usual(variable) ?? 0);
+  if (!welcome || !limits) return undefined;
+  const asked = (variable: VariableName, otherwise = 0) =>
+    Number(overrides[variable] ?? usual(variable) ?? otherwise);
   const small = names.filter((name) => limits[name] < asked(`PARLOR_${upper(name)}`));
-  // The budget of mistakes is the one that belongs to another chapter.
-  const counted = chapter === 'limits' ? small.filter((name) => name === BUDGET) : small;
-  const scarce = rates.filter(({ bucket, limit }) => limit < asked(`PARLOR_${kind(bucket)}_LIMIT`));
+  const counted = small.filter((name) => !about(rule, name));
+  const scarce = rates
+    .filter(({ bucket, limit }) => limit < asked(`PARLOR_${kind(bucket)}_LIMIT`))
+    .filter(({ bucket }) => chapter !== 'rates' || bucket !== 'messages');
   const closing = rates.filter(
     ({ bucket, close_after }) =>
       close_after > 0 && close_after !== asked(`PARLOR_${kind(bucket)}_CLOSE_AFTER`),
@@ -50,10 +115,19 @@ export function exhaustion(
       (name) => (peer: Peer) =>
         excesses[name](peer, limits[name], peers) ? `\`${name}\` is ${limits[name]}` : undefined,
     ),
-    (peer) => (chapter === 'rates' ? undefined : rate(peer, peers, scarce)),
+    (peer) => rate(peer, peers, scarce),
     (peer) => refusals(peer, closing),
   ];
-  const found = reasons.flatMap((reason) => peers.map(reason)).find((each) => each !== undefined);
+  const short = spans.find(({ rules, variable, usual: least, of }) => {
+    const ms = of(welcome);
+    return rules.test(rule) && ms !== undefined && ms < asked(variable, least) && tookMs > ms;
+  });
+  const found =
+    reasons.flatMap((reason) => peers.map(reason)).find((each) => each !== undefined) ??
+    (short && `\`${short.name}\` is ${short.of(welcome)}`) ??
+    (/^resume-(?!duplicate|ids|refused)/.test(rule)
+      ? history(peers, welcome, asked('PARLOR_RESUME_MAX_EVENTS', EVENTS))
+      : undefined);
   return found === undefined ? undefined : `${found}, and this check needs more`;
 }
 
@@ -78,19 +152,39 @@ function rooms(peer: Peer, most: number): boolean {
   return joins > most && refused(peer, 'too_many_rooms');
 }
 
+function history(peers: readonly Peer[], { resume }: Welcome, asked: number): string | undefined {
+  const { max_events } = resume ?? {};
+  if (max_events === undefined || max_events >= asked) return undefined;
+  const made = peers.flatMap(({ said }) => said).filter(({ type }) => KEPT.has(type)).length;
+  return made > max_events ? `\`resume.max_events\` is ${max_events}` : undefined;
+}
+
+// What a room's history holds.
+const KEPT = new Set(['chat', 'binary']);
+
 function rate(peer: Peer, peers: readonly Peer[], rates: readonly Rate[]): string | undefined {
   for (const { data, at } of peer.refusals()) {
     const found = rates.find(({ bucket }) => bucket === data.bucket);
     if (!found) continue;
     const sharing = peers.filter((each) => each === peer || each.user === peer.user);
     const sent = sharing
-      .flatMap(({ said }) => said)
+      .flatMap((each) => [...each.said, ...written(each, found)])
       .filter((each) => found.types.includes(each.type))
-      .filter((each) => each.at < at && each.at > at - found.window_ms - SLACK_MS);
+      .filter((each) => each.at <= at && each.at > at - found.window_ms - SLACK_MS);
     if (sent.length > found.limit)
       return `the bucket '${found.bucket}' has ${found.limit} messages in ${found.window_ms} ms`;
   }
   return undefined;
+}
+
+// What was sent as frames is known by its replies.
+function written({ log, said }: Peer, { bucket }: Rate): { type: string; at: number }[] {
+  const ids = new Set(said.map(({ id }) => id));
+  return log.flatMap(({ message: { type, ref, data }, at }) => {
+    const limited = data.code === 'rate_limited' && data.bucket === bucket;
+    if (ids.has(ref) && ref !== undefined) return [];
+    return type === 'pong' || limited ? [{ type: 'ping', at }] : [];
+  });
 }
 
 function refusals(peer: Peer, rates: readonly Rate[]): string | undefined {
@@ -120,6 +214,12 @@ function textSize(peer: Peer, most: number): boolean {
 
 function refused(peer: Peer, code: string): boolean {
   return peer.received('error', { data: { code } }).length > 0;
+}
+
+// The chapter `limits` goes beyond each of its numbers in the rules that are named after it.
+function about(rule: string, name: keyof typeof excesses): boolean {
+  const noun = /^max_(.+?)(?:_bytes|_per_user|)$/.exec(name)?.[1] ?? name;
+  return rule.startsWith(`limits-${noun}`);
 }
 
 /** Whether a connection went beyond a limit, and was told so. */

@@ -53,6 +53,8 @@ export class Stage extends Assertions {
   readonly bugs: unknown[] = [];
   /** Whether this is the last attempt. */
   readonly final: boolean;
+  /** What the check counts on. */
+  counting: Counting | undefined;
   #since = performance.now();
   /** Whether connections go to the instances of a cluster in turn; else all go to the first. */
   spread = false;
@@ -337,14 +339,21 @@ export class Stage extends Assertions {
 
   // Only the check that observes has the connections that a late Pong may have ended; all others have its outcome.
   async #doubt(error: unknown): Promise<never> {
-    const lost =
-      error instanceof Violation && this.#run.doubts ? await this.lostToHeartbeat() : undefined;
+    if (!(error instanceof Violation)) throw error;
+    const exhausted = this.exhausted();
+    if (exhausted !== undefined) throw new NotExercised(exhausted);
+    const lost = this.#run.doubts ? await this.lostToHeartbeat() : undefined;
     throw lost === undefined ? error : new Inconclusive(lost);
   }
 
   /** Whether the server flooded a connection of this check. */
   get flooded(): boolean {
     return [...this.#peers].some((peer) => peer.flooded);
+  }
+
+  /** How long a Ping may stay unanswered, in milliseconds, as announced. */
+  get patienceOfPings(): number {
+    return Number(this.#run.welcome?.heartbeat.timeout_ms ?? Number.POSITIVE_INFINITY);
   }
 
   /**
@@ -368,13 +377,15 @@ export class Stage extends Assertions {
   }
 
   /** Which announced number this check itself went beyond, or by which its connections differ, in words. */
-  exhausted(counting: Counting): string | undefined {
+  exhausted(): string | undefined {
+    if (!this.counting) return undefined;
     const [own, ...others] = this.#told();
     const announced = own ?? this.#run.welcome;
     if (!announced) return undefined;
     const more = this.#own || !this.#run.welcome ? others : [...others, this.#run.welcome];
     const different = more.map((each) => differing(announced, each)).find(Boolean);
-    return different ?? exhaustion([...this.#peers], announced, counting);
+    const took = performance.now() - this.#since;
+    return different ?? exhaustion([...this.#peers], announced, this.counting, took);
   }
 
   /** What the connections of this check saw that breaks a rule, whatever the check is about. */

@@ -3,8 +3,9 @@ import type { Stage } from '#conformance/harness/stage.js';
 import { Inconclusive, NotExercised, Vacuous, Violation } from '#conformance/harness/verdict.js';
 import { type JudgedRule, judged, situations } from './judged.js';
 import { type Observation, type ObserveOptions, observe, timeOf } from './observe.js';
-import { scarcity, unreachable } from './reach.js';
+import { cramped, scarcity, unreachable } from './reach.js';
 import type { Told } from './telling.js';
+import { announcedBy } from './trace.js';
 
 /** Longer than any observation lasts: whoever waits for one must not be given up on. */
 const PATIENCE_MS = 3_600_000;
@@ -19,6 +20,8 @@ export function conversations(options: ObserveOptions = {}): Check[] {
     check(
       rule,
       async (stage) => {
+        const narrow = cramped(announcedBy(stage.welcome));
+        if (narrow !== undefined) stage.notExercised(narrow);
         // A conversation is judged by what was said in it, not by when.
         const shared = stage.once(VARIANT, () => observe(stage, options), { steady: true });
         const waiting = { expected: 'the conversations end', actual: 'they did not' };

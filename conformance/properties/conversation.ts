@@ -154,7 +154,8 @@ export class Conversation {
       else live.line?.binary(raw);
     };
     if (faulty) live.faults += 1;
-    else this.budget.spend(live, message.type);
+    const counts = faulty ? faulty.as : message.type;
+    if (counts !== undefined) this.budget.spend(live, counts);
     live.expect(message, faulty);
     if (live.opened) write();
     else live.later.push(write);

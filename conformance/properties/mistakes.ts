@@ -158,7 +158,7 @@ const hostile: Mistake[] = hostileTexts.map(({ label, rule, codes, text, referre
   make: ({ nowhere, id }) => ({
     wire: text(`"type":"leave","room":"${nowhere}"${id === undefined ? '' : `,"id":"${id}"`}`),
     referred,
-    faulty: { label, rule, codes: [...codes] },
+    faulty: { label, rule, codes: [...codes], ...(codes.includes('ack') && { as: 'leave' }) },
   }),
 }));
 

@@ -189,7 +189,8 @@ function fault({ talk, op, index, live, room }: Connected): void {
   const draft = bare ? mistake.make({ ...setting, id: undefined }) : named;
   if (!draft) return;
   const { wire, referred, faulty } = draft;
-  if (wire.length > talk.announced.limits.max_message_bytes) return;
+  if (faulty.as !== undefined && talk.budget.left(live, faulty.as) <= 2 * talk.rooms.length) return;
+  if (Buffer.byteLength(wire) > talk.announced.limits.max_message_bytes) return;
   // What is sent stands in the trace as it went out; its id only where the reply has to refer to it.
   const text = typeof wire === 'string' ? wire : wire.toString('latin1');
   const message: Message = { type: '(text)', data: { text } };

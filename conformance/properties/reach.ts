@@ -70,7 +70,28 @@ export function scarcity(announced: Announced): string | undefined {
     if (number !== undefined && number < Number(usual(variable)))
       return `the announced numbers leave little room: ${number}, where the test contract has ${usual(variable)} (${variable})`;
   }
+  const { resume } = announced;
+  if (resume && (resume.max_events < EVENTS || resume.window_ms < EVENTS_MS))
+    return `the announced history leaves little room: ${resume.max_events} events for ${resume.window_ms} ms`;
   return undefined;
+}
+
+// What conversations want back of a room, and how long ago.
+const EVENTS = 40;
+const EVENTS_MS = 10_000;
+
+// A text names its sender's message, and a mistake needs some room.
+const LEAST: readonly (readonly [name: 'max_text_bytes' | 'max_message_bytes', bytes: number])[] = [
+  ['max_text_bytes', 64],
+  ['max_message_bytes', 2_048],
+];
+
+/** The announced limit that leaves no room for conversations at all, in words; undefined: none. */
+export function cramped({ limits }: Announced): string | undefined {
+  const found = LEAST.find(([name, bytes]) => limits[name] < bytes);
+  return (
+    found && `\`${found[0]}\` is ${limits[found[0]]}, and conversations need ${found[1]} bytes`
+  );
 }
 
 /** Why conversations never reach a rule with what the target announces; undefined when they do. */

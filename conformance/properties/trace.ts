@@ -42,6 +42,8 @@ export interface Faulty {
   rule: JudgedRule;
   /** Error codes that may answer it; `ack` where it may be taken for what it seems to be. */
   codes: string[];
+  /** The type of request that it may be taken for, and counts as then. */
+  as?: string;
   /** Where the `path` of an `invalid_payload` has to point. */
   path?: string;
   /** Whether the reply may lack `ref`, as the `id` may be out of reach. */

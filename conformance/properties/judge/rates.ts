@@ -21,14 +21,15 @@ export function rates(facts: Facts, findings: Findings): void {
   for (const rate of facts.announced.rates) {
     const groups = new Map<string | number, Request[]>();
     for (const request of facts.requests) {
-      if (!rate.types.includes(request.message.type) || request.faulty) continue;
+      if (!rate.types.includes(typeOf(request))) continue;
       const key = rate.scope === 'user' ? request.connection.user : request.connection.number;
       groups.set(key, [...(groups.get(key) ?? []), request]);
     }
     for (const group of groups.values()) {
       tooMany(facts, rate, group, findings);
       for (const request of group)
-        if (refusal(request) === 'rate_limited') tooFew(facts, rate, group, request, findings);
+        if (!request.faulty && refusal(request) === 'rate_limited')
+          tooFew(facts, rate, group, request, findings);
     }
   }
   for (const request of facts.requests) {
@@ -43,6 +44,10 @@ export function rates(facts: Facts, findings: Findings): void {
   }
 }
 
+// What is wrong on purpose counts as what it may be taken for.
+const typeOf = ({ message, faulty }: Request): string =>
+  faulty ? (faulty.as ?? '') : message.type;
+
 const isRefused = (request: Request) => refusal(request) === 'rate_limited';
 const isFree = (request: Request) =>
   free.includes(refusal(request) ?? '') || request.reply?.message.data.duplicate === true;
@@ -50,7 +55,7 @@ const isFree = (request: Request) =>
 /** More than `limit` surely admitted within surely less than the window. */
 function tooMany(facts: Facts, rate: Rate, group: Request[], findings: Findings): void {
   const admitted = group
-    .filter((each) => each.reply && !isRefused(each) && !isFree(each))
+    .filter((each) => each.reply && !each.faulty && !isRefused(each) && !isFree(each))
     .sort((a, b) => a.at - b.at);
   if (admitted.length < rate.limit) return;
   findings.saw('rates-over-refused');
