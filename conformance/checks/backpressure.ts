@@ -2,7 +2,7 @@ import { check } from '#conformance/harness/check.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { RuleId } from '#conformance/harness/requirements.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import { type Violation, violationOf } from '#conformance/harness/verdict.js';
+import type { Violation } from '#conformance/harness/verdict.js';
 import { bucketOf } from '#conformance/harness/welcome.js';
 import { ENVELOPE } from './queues.js';
 
@@ -125,7 +125,7 @@ interface Flood {
 async function observe(t: Stage): Promise<Flood> {
   const [ann, bob, sloth] = await t.join('lounge', 'ann', 'bob', 'sloth');
   let next = 0;
-  const others = await violationOf(() =>
+  const others = await t.finds(() =>
     floods(t, ann, sloth, async (texts) => {
       for (const text of texts) {
         const chat = await hinted(bob, text);
@@ -135,7 +135,7 @@ async function observe(t: Stage): Promise<Flood> {
       }
     }),
   );
-  const kept = await violationOf(async () => {
+  const kept = await t.finds(async () => {
     await ann.receives(
       'leave',
       { room: 'lounge', data: { user: sloth.user, reason: 'disconnected' } },
@@ -143,7 +143,7 @@ async function observe(t: Stage): Promise<Flood> {
       others ? 0 : END_MS,
     );
   });
-  const loss = await violationOf(() => reads(t, ann, sloth));
+  const loss = await t.finds(() => reads(t, ann, sloth));
   return { others, kept, loss };
 }
 

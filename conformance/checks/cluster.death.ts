@@ -3,7 +3,7 @@ import type { Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Instance } from '#conformance/harness/process.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import { NotExercised, type Violation, violationOf } from '#conformance/harness/verdict.js';
+import { NotExercised, type Violation } from '#conformance/harness/verdict.js';
 import type { Welcome } from '#conformance/harness/welcome.js';
 import { gather, settle } from './cluster.rooms.js';
 
@@ -80,7 +80,7 @@ async function watch(t: Stage, { at, survivors, kill }: Victim): Promise<Afterma
   const back = await t.connect('dan', { at: home });
   await back.joins('lounge');
   const harm = await talking(t, watchers, killed + ttlMs);
-  await Promise.all(watchers.map((peer) => arrival(peer, ann.user)));
+  await Promise.all(watchers.map((peer) => arrival(t, peer, ann.user)));
   if (!harm) await settle('lounge', [...watchers.slice(0, 2), back]);
   const { data } = await back.members('lounge');
   return {
@@ -104,7 +104,7 @@ const moves = (peer: Peer): Message[] =>
 function talking(t: Stage, peers: readonly Peer[], until: number): Promise<Violation | undefined> {
   const rounds = 4;
   const step = (until - performance.now()) / rounds;
-  return violationOf(async () => {
+  return t.finds(async () => {
     for (let round = 1; round <= rounds; round += 1) {
       await t.pause(Math.max(0, Math.min(step, until - performance.now())));
       const speaker = peers[round % peers.length] as Peer;
@@ -116,8 +116,8 @@ function talking(t: Stage, peers: readonly Peer[], until: number): Promise<Viola
 }
 
 /** Waits for a `leave` that may never come; whether it did is for a rule to judge. */
-async function arrival(peer: Peer, user: string): Promise<void> {
-  await violationOf(() => peer.receives('leave', { data: { user } }));
+async function arrival(t: Stage, peer: Peer, user: string): Promise<void> {
+  await t.finds(() => peer.receives('leave', { data: { user } }));
 }
 
 const aftermath = (t: Stage): Promise<Aftermath> =>

@@ -1,7 +1,7 @@
 import { createPublicKey, type JsonWebKey, type KeyObject, randomBytes } from 'node:crypto';
 import { type Check, type CheckOptions, check } from '#conformance/harness/check.js';
 import type { VariableName } from '#conformance/harness/contract.js';
-import type { Instance } from '#conformance/harness/process.js';
+import { type Instance, lastOutput } from '#conformance/harness/process.js';
 import type { RuleId } from '#conformance/harness/requirements.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import {
@@ -34,6 +34,9 @@ export function refusedToken(
   );
 }
 
+// Within this many milliseconds a server has ended that dies of what it was sent.
+const DYING_MS = 500;
+
 /** Makes sure that a started server verifies tokens as the variable `by` told it to. @throws NotExercised where it does not */
 export async function takesTokens(
   t: Stage,
@@ -43,10 +46,16 @@ export async function takesTokens(
 ): Promise<void> {
   const peer = await t.open({ at, token: minter.mint(t.user('ann')) });
   await decided(peer, 'a valid token is welcomed');
-  if (!peer.welcomed)
-    t.notExercised(
-      `the started server was told ${by}, and does not take tokens of ${minter.config.algorithm}: ${peer.closed?.detail}`,
-    );
+  if (peer.welcomed) return;
+  // Who dies of a token lacks no ability.
+  await Promise.race([at.exited, t.pause(DYING_MS)]);
+  t.assert(at.running, {
+    expected: 'the started server survives a valid token',
+    actual: `it ended${lastOutput(at)}`,
+  });
+  t.notExercised(
+    `the started server was told ${by}, and does not take tokens of ${minter.config.algorithm}: ${peer.closed?.detail}`,
+  );
 }
 
 /** An instance that verifies tokens with a public key, for checks that leave it as it was. */

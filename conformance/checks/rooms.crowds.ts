@@ -2,7 +2,7 @@ import { check } from '#conformance/harness/check.js';
 import type { Data } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import { patient, SILENT_MS } from './servers.js';
+import { crowded, SILENT_MS } from './servers.js';
 
 const CROWD = 1_001;
 const AT_ONCE = 50;
@@ -62,7 +62,7 @@ async function crowd({ connect, pause, inconclusive, notExercised }: Stage): Pro
 
 // An instance whose heartbeat leaves those alone who do not read.
 const options = {
-  ...patient,
+  ...crowded,
   takes: () => 3_000,
 } as const;
 

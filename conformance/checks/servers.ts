@@ -7,7 +7,7 @@ type Shared = Pick<CheckOptions, 'instance' | 'shared'> & { shared: true };
 /** How long a patient server leaves those alone who do not answer, in milliseconds. */
 export const SILENT_MS = 60_000;
 
-/** A server with room for crowds and long histories, whose heartbeat comes too late to explain an end. */
+/** A server with room for long histories, whose heartbeat comes too late to explain an end. */
 export const patient: Shared = {
   instance: {
     PARLOR_HEARTBEAT_INTERVAL_MS: String(SILENT_MS),
@@ -15,6 +15,12 @@ export const patient: Shared = {
     PARLOR_MESSAGES_LIMIT: '1000',
     PARLOR_RESUME_MAX_EVENTS: '1000',
   },
+  shared: true,
+};
+
+/** The same for crowds alone: whoever comes next would wait until a thousand members have left. */
+export const crowded: Shared = {
+  instance: { ...patient.instance, PARLOR_MESSAGES_LIMIT: '999' },
   shared: true,
 };
 

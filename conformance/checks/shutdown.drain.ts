@@ -3,7 +3,7 @@ import type { HandshakeResponse } from '#conformance/harness/handshake.js';
 import type { HttpAnswer } from '#conformance/harness/http.js';
 import type { Received } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
-import type { Instance } from '#conformance/harness/process.js';
+import { type Instance, lastOutput } from '#conformance/harness/process.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { Violation } from '#conformance/harness/verdict.js';
 import type { Close } from '#conformance/harness/wire.js';
@@ -29,6 +29,8 @@ export interface Drain {
   clients: readonly Drained[];
   /** How the process ended; undefined when it did not. */
   exit: { status: number | null; signal: string | null } | undefined;
+  /** What it printed last where it ended in another way than well, as the end of a sentence. */
+  output: string;
   /** How late this process itself was at worst, in milliseconds. */
   lagMs: number;
 }
@@ -81,7 +83,8 @@ async function observe(t: Stage, signal: 'SIGTERM' | 'SIGINT'): Promise<Drain> {
   await Promise.all(peers.map((peer) => ended(peer.ends(graceMs + CLOSING_MS))));
   lag.disable();
   const exit = await ended(exits(t, instance, graceMs));
-  return { signal, clients: peers.map(seen), exit, lagMs: lag.max / 1e6 };
+  const output = exit && exit.status !== 0 ? lastOutput(instance) : '';
+  return { signal, clients: peers.map(seen), exit, output, lagMs: lag.max / 1e6 };
 }
 
 /** How a server that is about to end received those who came then. */
@@ -148,11 +151,11 @@ export function exits(t: Stage, instance: Instance, graceMs: number) {
 }
 
 /** Tells a drain that was observed for several checks in the timeline of one of them. */
-export function retold(t: Stage, { clients, exit, signal }: Drain): void {
+export function retold(t: Stage, { clients, exit, output, signal }: Drain): void {
   t.note(`observed once for several checks: ${CLIENTS} clients in one room, then ${signal}`);
   for (const { label, notices, close } of clients) {
     for (const { message } of notices) t.note(`${label} received ${JSON.stringify(message)}`);
     t.note(`${label}: ${close?.detail ?? 'still open'}`);
   }
-  t.note(exit ? `the process ended: ${JSON.stringify(exit)}` : 'the process still ran');
+  t.note(exit ? `the process ended: ${JSON.stringify(exit)}${output}` : 'the process still ran');
 }

@@ -84,7 +84,7 @@ const exitsWell = (signal: Signal) => async (t: Stage) => {
   t.assert(drain.exit?.status === 0, {
     expected: `the process exits with status 0 after ${signal}`,
     actual: drain.exit
-      ? `it ended ${drain.exit.signal ? `by ${drain.exit.signal}` : `with status ${drain.exit.status}`}`
+      ? `it ended ${drain.exit.signal ? `by ${drain.exit.signal}` : `with status ${drain.exit.status}`}${drain.output}`
       : 'it did not end',
     hint: STATUS,
   });

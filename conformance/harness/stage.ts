@@ -337,6 +337,17 @@ export class Stage extends Assertions {
     return this.#since;
   }
 
+  /** What a step of an observation finds wrong, for the checks that judge it; all else that it throws is thrown. */
+  readonly finds = async (step: () => Promise<unknown>): Promise<Violation | undefined> => {
+    try {
+      await step().catch((error: unknown) => this.#doubt(error));
+      return undefined;
+    } catch (error) {
+      if (error instanceof Violation) return error;
+      throw error;
+    }
+  };
+
   // Only the check that observes has the connections that a late Pong may have ended; all others have its outcome.
   async #doubt(error: unknown): Promise<never> {
     if (!(error instanceof Violation)) throw error;

@@ -30,17 +30,6 @@ export class Violation extends Error {
   }
 }
 
-/** What a step finds wrong, for others to judge; all else that it throws is thrown. */
-export async function violationOf(step: () => Promise<unknown>): Promise<Violation | undefined> {
-  try {
-    await step();
-    return undefined;
-  } catch (error) {
-    if (error instanceof Violation) return error;
-    throw error;
-  }
-}
-
 /** The machine was too noisy, or the target too shaky, to tell right from wrong. */
 export class Inconclusive extends Error {
   override readonly name = 'Inconclusive';
