@@ -44,6 +44,9 @@ export function messagesRate(t: Stage): Rate {
   return reason === undefined ? rate : t.notExercised(reason);
 }
 
+// So many times are told, of those that were admitted.
+const SHOWN = 12;
+
 // A server may count whole milliseconds, and its clock is not ours.
 const SLACK_MS = 5;
 
@@ -192,7 +195,9 @@ export class Attempts {
       .slice(0, index)
       .filter(({ admitted }) => admitted)
       .map(({ sent }) => Math.round(at - sent));
-    return ages.length > 0 ? ages.join(', ') : 'none';
+    if (ages.length === 0) return 'none';
+    const shown = ages.slice(0, SHOWN).join(', ');
+    return ages.length > SHOWN ? `${shown} and ${ages.length - SHOWN} more` : shown;
   }
 
   async #until(moment: number): Promise<void> {

@@ -3,6 +3,7 @@ import type { Message } from '#conformance/harness/message.js';
 import type { Rate } from '#conformance/harness/welcome.js';
 import { Attempts, MOST, messagesRate, unfillable } from './attempts.js';
 import { NOT_THE_LOG, start, why, windows } from './rates.bursts.js';
+import { control } from './rates.control.js';
 import { scopes } from './rates.scopes.js';
 import { slides } from './rates.windows.js';
 import { strict } from './servers.js';
@@ -28,6 +29,7 @@ function isRateLimited(reply: Message): boolean {
 export const rates = [
   ...slides,
   ...scopes,
+  ...control,
 
   check('rates-messages-bucket', async ({ welcome, assert }) => {
     const wanted = [

@@ -33,6 +33,8 @@ export const strict: Shared = {
     PARLOR_MESSAGES_CLOSE_AFTER: String(CLOSE_AFTER),
     PARLOR_PROTOCOL_ERROR_WINDOW_MS: '1000',
     PARLOR_MAX_PROTOCOL_ERRORS: '5',
+    PARLOR_CONTROL_LIMIT: '20',
+    PARLOR_CONTROL_WINDOW_MS: '1500',
   },
   shared: true,
 };

@@ -14,6 +14,7 @@ import { logs } from './logs.js';
 import { messages } from './messages.js';
 import type { Mutant } from './mutant.js';
 import { operations } from './operations.js';
+import { control } from './rates.control.js';
 import { rates } from './rates.js';
 import { resume } from './resume.js';
 import { rooms } from './rooms.js';
@@ -35,6 +36,7 @@ export const mutants: readonly Mutant[] = [
   ...rooms,
   ...chat,
   ...rates,
+  ...control,
   ...messages,
   ...errors,
   ...typing,
