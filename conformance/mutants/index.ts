@@ -7,6 +7,7 @@ import { closes } from './closes.js';
 import { cluster } from './cluster.js';
 import { direct } from './direct.js';
 import { errors } from './errors.js';
+import { window } from './errors.window.js';
 import { handshake } from './handshake.js';
 import { heartbeat } from './heartbeat.js';
 import { limits } from './limits.js';
@@ -39,6 +40,7 @@ export const mutants: readonly Mutant[] = [
   ...control,
   ...messages,
   ...errors,
+  ...window,
   ...typing,
   ...direct,
   ...broadcast,
