@@ -18,6 +18,8 @@ export interface TimelineEntry {
   kind: 'handshake' | 'text' | 'binary' | 'ping' | 'pong' | 'close' | 'tcp' | 'http' | 'note';
   /** The frame as text, shortened to 2,000 characters, secrets redacted. */
   text: string;
+  /** Whether the failure rests on it, where that is known. */
+  decisive?: true;
 }
 
 /** Everything a stranger needs to understand and mend one broken rule. */

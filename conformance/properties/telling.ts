@@ -30,7 +30,7 @@ export function tell(outcome: Outcome, rule: JudgedRule, script: Script, reprodu
   return {
     expected: [plain(found?.expected ?? '')],
     actual: plain(found?.actual ?? ''),
-    timeline: timeline(trace),
+    timeline: timeline(trace, found?.entries),
     script,
     reproduction,
   };

@@ -5,14 +5,18 @@ import type { Entry, Trace } from './trace.js';
 
 const MAX_TEXT = 2_000;
 
-/** A trace as reports show it: one line a frame, with the names that people read. */
-export function timeline(trace: Trace): TimelineEntry[] {
+/** A trace as reports show it: one line a frame, with the names that people read. A failure rests on the `decisive` ones. */
+export function timeline(trace: Trace, decisive: readonly number[] = []): TimelineEntry[] {
   const facts = new Facts(trace);
   const label = (connection: number) => {
     const found = facts.connections[connection];
     return found ? facts.who(found) : `connection ${connection}`;
   };
-  return trace.entries.map((entry) => line(entry, trace.namespace, label));
+  const rest = new Set(decisive);
+  return trace.entries.map((entry, n) => ({
+    ...line(entry, trace.namespace, label),
+    ...(rest.has(n) && { decisive: true as const }),
+  }));
 }
 
 function line(

@@ -22,6 +22,11 @@ describe('brief', () => {
       '{"type":"error","ref":"r1","data":{"code":"not_in_room"}}',
       'error not_in_room ref r1',
     ],
+    [
+      'text',
+      '{"type":"join","id":"1","room":"den","data":{"since":{"epoch":"e","seq":1}}}',
+      'join den since {"epoch":"e","seq":1} id 1',
+    ],
     ['text', '{"type":', '{"type":'],
     ['text', '[1]', '[1]'],
     [
@@ -50,6 +55,29 @@ describe('excerpt', () => {
     const texts = Array.from({ length: 12 }, (_, index) => entry('text', String(index)));
     expect(rows([...pings, ...texts], 20)).toEqual(texts.map(({ text }) => text));
     expect(rows(texts, 8)).toEqual(['0', '1', 4, '6', '7', '8', '9', '10', '11']);
+  });
+
+  it('keeps what the failure rests on, before all else', () => {
+    const timeline = Array.from({ length: 30 }, (_, index) => ({
+      ...entry('text', String(index)),
+      ...(index % 5 === 2 && { decisive: true as const }),
+    }));
+    expect(rows(timeline, 8)).toEqual([
+      '0',
+      '1',
+      '2',
+      4,
+      '7',
+      4,
+      '12',
+      4,
+      '17',
+      4,
+      '22',
+      4,
+      '27',
+      2,
+    ]);
   });
 
   it('keeps the frame that the failure quotes, as the client saw it that is named', () => {

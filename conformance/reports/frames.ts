@@ -30,7 +30,7 @@ export type Told = Pick<Failure, 'timeline' | 'expected' | 'actual'>;
 
 /**
  * The `most` entries that matter, in their order, and between them how many are left out there: heartbeats go first,
- * then those of the middle of which the failure does not speak.
+ * then those of the middle on which the failure does not rest, and of which it does not speak.
  */
 export function excerpt(failure: Told, most: number): (TimelineEntry | number)[] {
   const { timeline } = failure;
@@ -39,7 +39,8 @@ export function excerpt(failure: Told, most: number): (TimelineEntry | number)[]
   if (entries.length <= most) return [...entries];
   const first = Math.floor(most / 4);
   const spoken = spokenOf(entries, failure).slice(0, first);
-  const kept = new Set([...entries.slice(0, first), ...spoken]);
+  const decisive = entries.filter((entry) => entry.decisive).slice(0, most - first);
+  const kept = new Set([...decisive, ...entries.slice(0, first), ...spoken].slice(0, most));
   for (const entry of entries.toReversed()) if (kept.size < most) kept.add(entry);
   const rows: (TimelineEntry | number)[] = [];
   for (const entry of entries) {
@@ -80,6 +81,7 @@ function message(text: string): string | undefined {
   if (typeof parsed?.['type'] !== 'string') return undefined;
   const data = record(parsed['data']) ?? {};
   const words = [parsed['type'], parsed['room'], data['code'], data['to'], data['user']];
+  if (data['since'] !== undefined) words.push(`since ${clip(JSON.stringify(data['since']), 60)}`);
   if (typeof data['text'] === 'string') words.push(said(data['text']));
   if (typeof data['reason'] === 'string') words.push(data['reason']);
   if (typeof data['active'] === 'boolean') words.push(data['active'] ? 'active' : 'inactive');

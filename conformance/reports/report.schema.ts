@@ -14,6 +14,9 @@ const timelineEntry = Type.Object({
   direction: Type.Enum(['sent', 'received', 'note']),
   kind: Type.Enum(['handshake', 'text', 'binary', 'ping', 'pong', 'close', 'tcp', 'http', 'note']),
   text: Text('The frame as text, shortened, secrets redacted.'),
+  decisive: Type.Optional(
+    Type.Literal(true, { description: 'The failure rests on it; absent where that is not known.' }),
+  ),
 });
 
 const failure = Type.Object(
