@@ -81,7 +81,7 @@ export const contract = [
     name: 'PARLOR_SESSIONS',
     type: 'list',
     default: null,
-    meaning: 'valid session cookies as `value=user`, comma-separated',
+    meaning: 'valid session cookies as `value=user`, comma-separated; neither holds `=` or `,`',
   },
   {
     name: 'PARLOR_SESSION_LIFETIME_MS',
