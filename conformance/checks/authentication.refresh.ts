@@ -1,4 +1,5 @@
 import { check } from '#conformance/harness/check.js';
+import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import {
   CLOSE_WITHIN_MS,
@@ -42,7 +43,8 @@ function wrongTokens(t: Stage): Tokens {
 const taken = [
   check('authentication-refresh-acked', async (t) => {
     const ann = await t.connect('ann');
-    for (const seconds of [HOUR_S, 2 * HOUR_S, HOUR_S / 2]) {
+    // A fraction that binary64 holds exactly.
+    for (const seconds of [HOUR_S, 2 * HOUR_S + 0.25, HOUR_S / 2]) {
       const exp = soon(seconds);
       const { data } = await ann.acked('auth', { token: t.mint('ann', { exp }) });
       t.equal(data.expires_at, iso(exp), 'expires_at in the ack of auth');
@@ -197,6 +199,13 @@ const narrowed = [
   }),
 ];
 
+// Waits for the warning of a token's end, without which a check of what follows it says nothing.
+async function warning(t: Stage, peer: Peer, exp: number): Promise<void> {
+  const match = { data: { expires_at: iso(exp) } };
+  const missing = await t.finds(() => peer.receives('auth_expiring', match, untilEnd(t, exp)));
+  if (missing) t.notSeen(`no auth_expiring came: ${missing.actual}`);
+}
+
 const warned = [
   check(
     'authentication-expiry-warned',
@@ -211,6 +220,50 @@ const warned = [
       });
     },
     lasting,
+  ),
+
+  check(
+    'authentication-expiry-warned',
+    async (t) => {
+      const exp = soon();
+      const ann = await shortLived(t, 'ann', exp);
+      await warning(t, ann, exp);
+      const next = exp + 1;
+      await inTime(t, exp, () => ann.acked('auth', { token: t.mint('ann', { exp: next }) }));
+      if (untilEnd(t, next) < 500)
+        t.inconclusive('the machine was too slow: little was left of the new token at its ack');
+      const unwarned = await t.finds(() =>
+        ann.receives('auth_expiring', { data: { expires_at: iso(next) } }, untilEnd(t, next)),
+      );
+      if (unwarned)
+        t.fail({
+          expected: `${unwarned.expected}: a new token has a warning of its own`,
+          actual: unwarned.actual,
+          hint: 'The connection was warned of the end of its first token, and not of that of the next: set the timer of the warning after each acknowledged auth, and keep no mark that the connection was warned.',
+        });
+    },
+    { ...lasting, variant: 'refreshed', takes: () => (SHORT_S + 1) * 1000 },
+  ),
+
+  check(
+    'authentication-expiry-warned-once',
+    async (t) => {
+      const exp = soon();
+      const ann = await shortLived(t, 'ann', exp);
+      await warning(t, ann, exp);
+      for (const token of [t.mint('ann', { exp: 1 }), wrongTokens(t)['another key']])
+        await inTime(t, exp, () =>
+          ann.refuses('auth_failed', () => ann.request('auth', { token: t.secret(String(token)) })),
+        );
+      await ann.ends(untilEnd(t, exp) + CLOSE_WITHIN_MS);
+      const warnings = ann.received('auth_expiring', { data: { expires_at: iso(exp) } });
+      t.assert(warnings.length === 1, {
+        expected: 'no second auth_expiring for one expiry after an auth that was refused',
+        actual: `${warnings.length} came`,
+        hint: 'An auth that is answered with auth_failed changes nothing: leave the timers alone until the new token is taken.',
+      });
+    },
+    { ...lasting, variant: 'refused' },
   ),
 
   check(

@@ -7,6 +7,7 @@ import { headers } from './authentication.headers.js';
 import { lifetime } from './authentication.lifetime.js';
 import { messages } from './authentication.messages.js';
 import { refresh } from './authentication.refresh.js';
+import { refreshed } from './authentication.refreshed.js';
 import { signatures } from './authentication.signatures.js';
 import { closed, decided, welcomed } from './openings.js';
 
@@ -191,4 +192,5 @@ export const authentication = [
   ...failures,
   ...messages,
   ...refresh,
+  ...refreshed,
 ];

@@ -1,27 +1,11 @@
 import { check } from '#conformance/harness/check.js';
 import type { Peer } from '#conformance/harness/peer.js';
-import type { OpenOptions, Stage } from '#conformance/harness/stage.js';
+import type { Stage } from '#conformance/harness/stage.js';
 import { NotExercised, Violation } from '#conformance/harness/verdict.js';
 import { answered, closed, decided, opened, welcomed } from './openings.js';
+import { cookieOf, expiry, needs, refused, type Session, sending } from './sessions.expiry.js';
 
-interface Session {
-  value: string;
-  user: string;
-}
-
-const needs = ['session', 'origins'] as const;
 const revocable = { needs: [...needs, 'control:session.revoke'] } as const;
-
-// As a browser of an allowed page sends its cookies.
-const sending = (t: Stage, cookie: string): OpenOptions => {
-  const [origin = ''] = t.origins;
-  return { cookie, origin: origin === '*' ? 'https://app.test' : origin };
-};
-
-const cookieOf = ({ value }: Session) => `session_token=${value}`;
-
-const refused = (t: Stage, cookie: string, reason: string | RegExp, what: string) =>
-  closed(t, sending(t, cookie), 4003, reason, what);
 
 async function signedIn(t: Stage, session: Session): Promise<Peer> {
   const peer = await welcomed(t, sending(t, cookieOf(session)));
@@ -204,50 +188,9 @@ const cookies = [
   ),
 ];
 
-// A server of its own whose sessions end soon after it has started.
-const ENDING_MS = 3_000;
-const ending = {
-  needs,
-  timers: true,
-  takes: () => ENDING_MS,
-  instance: { PARLOR_SESSION_LIFETIME_MS: String(ENDING_MS) },
-  shared: true,
-} as const;
-
-// A connection whose session ends at `at`, in milliseconds since 1970.
-async function endingSoon(t: Stage): Promise<{ peer: Peer; at: number; session: Session }> {
-  const session = t.session(1);
-  const peer = await opened(t, sending(t, cookieOf(session)));
-  await decided(peer, 'a valid session is welcomed');
-  if (!peer.welcomed && peer.closed?.reason === 'session_expired')
-    t.inconclusive('the machine was too slow: the sessions had ended before they were looked at');
-  const { data } = await peer.receives('welcome');
-  const expiresAt = (data['auth'] as Record<string, unknown>)['expires_at'];
-  if (typeof expiresAt !== 'string')
-    t.notExercised('the server does not read PARLOR_SESSION_LIFETIME_MS: its sessions have no end');
-  return { peer, at: Date.parse(String(expiresAt)), session };
-}
-
 /** How a session ends. */
 const ended = [
-  check(
-    'sessions-expired-refused',
-    async (t) => {
-      const { at, session } = await endingSoon(t);
-      await t.pause(Math.max(0, at - Date.now()) + 100);
-      await refused(t, cookieOf(session), /^session_(expired|invalid)$/, 'an expired session');
-    },
-    ending,
-  ),
-
-  check(
-    'sessions-expiry-closes-open',
-    async (t) => {
-      const { peer, at } = await endingSoon(t);
-      await peer.closes(4003, 'session_expired', Math.max(0, at - Date.now()) + 5_000);
-    },
-    ending,
-  ),
+  ...expiry,
 
   check(
     'sessions-revoked-refused',

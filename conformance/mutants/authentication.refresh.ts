@@ -4,7 +4,8 @@ import type { Connection, Core, Effect, Grant, Incoming } from '#server/state.js
 import { type Mutant, mutant } from './mutant.js';
 import { peek } from './signatures.js';
 
-interface Refresh {
+/** An `auth` that was decided. */
+export interface Refresh {
   core: Core;
   connection: Connection;
   incoming: Incoming;
@@ -13,8 +14,8 @@ interface Refresh {
   effects: readonly Effect[];
 }
 
-// A server that does something else after an `auth` was decided.
-const after =
+/** A server that does something else after an `auth` was decided. */
+export const after =
   (change: (refresh: Refresh) => readonly Effect[] | undefined): Mutant['parts'] =>
   ({ steps }) => ({
     steps: {
@@ -26,7 +27,8 @@ const after =
     },
   });
 
-const failed = (effects: readonly Effect[]) =>
+/** Whether the `auth` was answered with an error. */
+export const failed = (effects: readonly Effect[]) =>
   effects.some((effect) => effect.do === 'send' && effect.message.type === 'error');
 
 const closing = { code: 4001, reason: 'token_expired' };
@@ -64,12 +66,47 @@ const taken: readonly Mutant[] = [
     ),
   ),
   mutant(
+    'authentication-refresh-acked',
+    'refresh-acked-in-whole-seconds',
+    'The ack drops the fraction of the new exp.',
+    after(({ effects }) =>
+      effects.map((effect) => {
+        if (effect.do !== 'send' || effect.message.type !== 'ack') return effect;
+        const whole = String(effect.message.data['expires_at']).replace(/\.\d+Z$/, '.000Z');
+        return { do: 'send', message: { ...effect.message, data: { expires_at: whole } } };
+      }),
+    ),
+  ),
+  mutant(
     'authentication-refresh-extends',
     'refresh-old-timer-kept',
     'The timer of the old token fires although a new one was taken.',
     after(({ core, connection, old }) => {
       const left = (old.expiresAt ?? 0) - Date.now();
       core.agenda.in(left, () => perform(core, connection, [{ do: 'close', closing }]));
+      return undefined;
+    }),
+  ),
+  mutant(
+    'authentication-refresh-extends',
+    'refresh-session-timer-kept',
+    'The timer of the session fires although a token has replaced it.',
+    after(({ core, connection, old, effects }) => {
+      if (old.method !== 'session' || old.expiresAt === null || failed(effects)) return undefined;
+      const ended = { code: 4003, reason: 'session_expired' };
+      const left = old.expiresAt - Date.now();
+      core.agenda.in(left, () => perform(core, connection, [{ do: 'close', closing: ended }]));
+      return undefined;
+    }),
+  ),
+  mutant(
+    'authentication-far-expiry-kept',
+    'refresh-31-bits',
+    'A timer that an auth sets for more than 24.8 days fires at once.',
+    after(({ core, connection, effects }) => {
+      const left = (connection.grant.expiresAt ?? 0) - Date.now();
+      if (!failed(effects) && left >= 2 ** 31)
+        core.agenda.in(1, () => perform(core, connection, [{ do: 'close', closing }]));
       return undefined;
     }),
   ),
@@ -237,6 +274,31 @@ const warned: readonly Mutant[] = [
     'expiry-unwarned',
     'A connection is closed for expiry without a warning.',
     () => ({ authentication: { warnsIn: () => null } }),
+  ),
+  mutant(
+    'authentication-expiry-warned',
+    'expiry-warned-first-token-only',
+    'A connection that was warned once is not warned of the expiry of its next token.',
+    ({ steps }) => ({
+      steps: {
+        auth: async (core, connection, incoming) => {
+          const [warning] = connection.alarms;
+          const warned = warning?.run === null;
+          const effects = (await steps['auth']?.(core, connection, incoming)) ?? [];
+          if (warned && !failed(effects)) core.agenda.cancel(connection.alarms[0]);
+          return effects;
+        },
+      },
+    }),
+  ),
+  mutant(
+    'authentication-expiry-warned-once',
+    'expiry-warned-after-refusal',
+    'An auth that is refused sets the alarm of the warning anew.',
+    after(({ core, connection, effects }) => {
+      if (failed(effects)) watchExpiry(core, connection, core.now());
+      return undefined;
+    }),
   ),
   mutant(
     'authentication-expiry-warned-once',

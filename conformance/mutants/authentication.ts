@@ -7,6 +7,7 @@ import { headers } from './authentication.headers.js';
 import { lifetime } from './authentication.lifetime.js';
 import { messages } from './authentication.messages.js';
 import { refresh } from './authentication.refresh.js';
+import { refreshed } from './authentication.refreshed.js';
 import { signatures } from './authentication.signatures.js';
 import { type Mutant, mutant } from './mutant.js';
 import { judging } from './signatures.js';
@@ -238,4 +239,5 @@ export const authentication: readonly Mutant[] = [
   ...failures,
   ...messages,
   ...refresh,
+  ...refreshed,
 ];

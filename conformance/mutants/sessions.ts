@@ -212,6 +212,27 @@ const ended: readonly Mutant[] = [
     () => ({ authentication: { expired: () => ({ code: 4001, reason: 'token_expired' }) } }),
   ),
   mutant(
+    'sessions-expiry-closes-open',
+    'session-expiry-of-last-connection-only',
+    'There is one timer for a session, and each connection sets it anew.',
+    ({ authentication }) => {
+      const last = new Map<string, Grant>();
+      const set = new WeakSet<Grant>();
+      return {
+        authentication: {
+          closesIn(grant, core, at) {
+            const left = authentication.closesIn(grant, core, at);
+            if (grant.session === null) return left;
+            if (!set.has(grant)) last.set(grant.session, grant);
+            set.add(grant);
+            // A timer that was set anew comes to nothing for the older connection.
+            return left !== null && left <= 0 && last.get(grant.session) !== grant ? 1_000 : left;
+          },
+        },
+      };
+    },
+  ),
+  mutant(
     'sessions-revoked-refused',
     'session-revocation-cached',
     'A revoked session is still good for new connections.',

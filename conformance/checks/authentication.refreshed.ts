@@ -1,0 +1,160 @@
+import { check } from '#conformance/harness/check.js';
+import { encodeFrame, opcodes } from '#conformance/harness/frames.js';
+import type { Message } from '#conformance/harness/message.js';
+import type { Peer } from '#conformance/harness/peer.js';
+import type { Stage } from '#conformance/harness/stage.js';
+import { soon } from './authentication.lifetime.js';
+import { start, why } from './rates.bursts.js';
+
+const DAY_S = 86_400;
+
+// These rules belong to profiles of their own, or to none.
+function refreshable(t: Stage): void {
+  if (!t.welcome.features.includes('auth_refresh'))
+    t.notExercised('`auth_refresh` is not announced');
+}
+
+const refresh = (t: Stage, peer: Peer, claims: Record<string, unknown> = {}): Promise<Message> =>
+  peer.acked('auth', { token: t.mint('ann', claims) });
+
+async function allowed(t: Stage, ann: Peer, room: string, because: string): Promise<void> {
+  const { type, data } = await ann.request('join', {}, { room });
+  t.assert(type === 'ack', {
+    expected: `an ack of the join of a room that is allowed: ${because}`,
+    actual: `the reply is ${type} ${data.code ?? ''}: ${data.message ?? ''}`,
+    hint: 'After an auth the claims of the new token count, and nothing of the old ones: replace what you keep of a connection as a whole. A claim that the new token does not have is absent, and does not stay as it was.',
+  });
+}
+
+/** The checks of what else depends on the token of a connection, or must not. */
+export const refreshed = [
+  check(
+    'authentication-far-expiry-kept',
+    async (t) => {
+      refreshable(t);
+      // More than 2^31 ms; the second stays more where it is cut to 32 bits.
+      const peers = await Promise.all([t.connect('ann'), t.connect('ann')]);
+      const days = [40, 10_000];
+      for (const [index, peer] of peers.entries())
+        await refresh(t, peer, { exp: soon(Number(days[index]) * DAY_S) });
+      // A timer that was set for too long fires at once.
+      await t.pause(100);
+      for (const [index, peer] of peers.entries()) {
+        if (peer.closed)
+          t.fail({
+            expected: `the connection stays open after an auth with a token for ${days[index]} days`,
+            actual: `${peer.label}: ${peer.closed.detail}`,
+            hint: 'A timer of 32 bits that is set for more than 2,147,483,647 ms fires at once. Set it for that long at most, look again when it fires, and set every timer in one place: at the welcome and after an auth alike.',
+          });
+        await peer.staysOpen();
+      }
+    },
+    { variant: 'refreshed' },
+  ),
+
+  check(
+    'rooms-claim-allows',
+    async (t) => {
+      refreshable(t);
+      const ann = await t.connect('ann', { claims: { rooms: [t.room('lounge')] } });
+      await ann.refuses('forbidden', () => ann.request('join', {}, { room: 'hall' }));
+      await refresh(t, ann, { rooms: [t.room('lounge'), t.room('hall')] });
+      await allowed(t, ann, 'hall', 'the token of the last acknowledged auth lists it');
+      await refresh(t, ann);
+      await allowed(t, ann, 'board', 'the token of the last acknowledged auth has no claim rooms');
+    },
+    { variant: 'refreshed' },
+  ),
+
+  check(
+    'limits-rooms-reached',
+    async (t) => {
+      refreshable(t);
+      const { max_rooms } = t.welcome.limits;
+      const joins = t.limitOf('join');
+      if (joins < max_rooms + 5)
+        t.notExercised(
+          `${max_rooms} rooms cannot be joined within the announced ${joins} requests`,
+        );
+      const ann = await t.connect('ann');
+      await ann.joins('taken-away');
+      await refresh(t, ann, { rooms: [] });
+      await refresh(t, ann);
+      const rooms = Array.from({ length: max_rooms }, (_, i) => `room-${i}`);
+      const replies = await Promise.all(rooms.map((room) => ann.request('join', {}, { room })));
+      const refused = replies.filter(({ data }) => data.code === 'too_many_rooms').length;
+      t.assert(refused === 0, {
+        expected: `a connection joins max_rooms = ${max_rooms} rooms after a token took it out of another`,
+        actual: `${refused} of the joins are answered with too_many_rooms`,
+        hint: 'Whoever takes a connection out of a room has to free its place, whatever the reason: count the rooms that the connection is in, and keep no counter beside them.',
+      });
+      for (const { type, data } of replies)
+        t.equal(type === 'error' ? data.code : type, 'ack', 'the reply to a join');
+    },
+    { variant: 'narrowed' },
+  ),
+
+  check(
+    'messages-reply-order',
+    async (t) => {
+      refreshable(t);
+      const ann = await t.connect('ann');
+      const valid = () => ({ token: t.mint('ann') });
+      const expired = () => ({ token: t.mint('ann', { exp: 1 }) });
+      const asked = [valid, expired, valid].flatMap((data, i) => [
+        { type: 'auth', id: `auth-${i}`, data: data() },
+        { type: 'ping', id: `ping-${i}` },
+      ]);
+      for (const { id, type } of asked) ann.expectReply(id, type);
+      // In one segment, so that the pings are there while the tokens are checked.
+      const frames = asked.map((each) =>
+        encodeFrame({ opcode: opcodes.text, payload: JSON.stringify(each) }),
+      );
+      ann.write(Buffer.concat(frames));
+      const ids = asked.map(({ id }) => id);
+      for (const [index, id] of ids.entries()) await ann.reply(id, asked[index]?.type);
+      const refs = ann.received('*', ({ ref }) => ids.includes(ref ?? '')).map(({ ref }) => ref);
+      t.assert(refs.join() === ids.join(), {
+        expected: `the replies come in the order of the requests: ${ids.join(', ')}`,
+        actual: `they come in this order: ${refs.join(', ')}`,
+        hint: 'To check a token takes a moment: what follows an auth on its connection has to wait until it is answered. Handle the messages of a connection one after the other, also where a handler is asynchronous.',
+      });
+    },
+    { variant: 'auth' },
+  ),
+
+  check(
+    'resume-duplicate-same-ack',
+    async (t) => {
+      refreshable(t);
+      const [ann] = await t.join('lounge', 'ann');
+      const say = () => ann.request('chat', { text: 'once' }, { room: 'lounge', id: 'c9' });
+      const first = await say();
+      t.equal(first.type, 'ack', 'the reply to a chat');
+      await refresh(t, ann);
+      const again = await say();
+      t.assert(again.type === 'ack' && again.data.duplicate === true, {
+        expected: 'a chat that is repeated after an auth is acknowledged with duplicate: true',
+        actual: `the reply is ${again.type} ${again.data.code ?? 'without duplicate: true'}`,
+        hint: "Keep accepted requests by user, and leave them alone when the user's token changes.",
+      });
+      t.equal(again.data, { ...first.data, duplicate: true }, 'data of the ack of the repetition');
+    },
+    { variant: 'refreshed' },
+  ),
+
+  check(
+    'rates-over-refused',
+    async (t) => {
+      refreshable(t);
+      const { peer, tries } = await start(t);
+      await tries.burst(tries.rate.limit);
+      await refresh(t, peer);
+      await tries.burst(1);
+      const guess =
+        'The auth before the last message has cleared the log: keep it by user, or by connection where that is announced, and leave it alone when the token changes. Else whoever sends an auth may send without a bound.';
+      tries.judge({ lastIs: 'refused', hint: await why(t, tries, guess) });
+    },
+    { variant: 'refreshed' },
+  ),
+];
