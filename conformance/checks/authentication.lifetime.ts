@@ -10,6 +10,9 @@ const CLOCKS_MS = 100;
 const LEFT_MS = 1_000;
 const DAY_S = 86_400;
 
+const OWN_END =
+  "Each connection ends with its own token, whatever the tokens of the user's other connections say: set a timer for each, and close the connection, not the user.";
+
 /** Seconds that a short token of a check has to live, at most: it begins within a second. */
 export const SHORT_S = 3;
 /** How long a server may take to close an expired connection, in milliseconds. */
@@ -67,8 +70,8 @@ export function untilEnd(t: Stage, exp: number): number {
 }
 
 /** Waits for the close of a connection whose token ends. */
-export function expires(t: Stage, peer: Peer, exp: number) {
-  return peer.closes(4001, 'token_expired', untilEnd(t, exp) + CLOSE_WITHIN_MS);
+export function expires(t: Stage, peer: Peer, exp: number, hint?: string) {
+  return peer.closes(4001, 'token_expired', untilEnd(t, exp) + CLOSE_WITHIN_MS, hint);
 }
 
 /** The checks of the life of an open connection. */
@@ -99,12 +102,13 @@ export const lifetime = [
   check(
     'authentication-expiry-closes',
     async (t) => {
-      // The first of a user's connections outlives the second.
+      // The first of a user's connections outlives the second, and one outlives both by far.
+      await t.connect('ann', { claims: { exp: soon(3_600) } });
       const [longer, shorter] = [soon(SHORT_S + 1), soon()];
       const laptop = await shortLived(t, 'ann', longer);
       const phone = await shortLived(t, 'ann', shorter);
-      await expires(t, phone, shorter);
-      await expires(t, laptop, longer);
+      await expires(t, phone, shorter, OWN_END);
+      await expires(t, laptop, longer, OWN_END);
     },
     { timers: true, takes: () => (SHORT_S + 1) * 1000, variant: 'two-connections' },
   ),
@@ -127,6 +131,25 @@ export const lifetime = [
       });
     },
     lasting,
+  ),
+
+  check(
+    'authentication-expiry-not-early',
+    async (t) => {
+      const exp = soon();
+      const laptop = await t.connect('ann', { claims: { exp: soon(3_600) } });
+      const phone = await shortLived(t, 'ann', exp);
+      await expires(t, phone, exp);
+      await laptop.staysOpen().catch((error: unknown) => {
+        if (laptop.closed?.reason !== 'token_expired') throw error;
+        t.fail({
+          expected: 'the connection stays open, whose token ends in an hour',
+          actual: "it was closed with token_expired when that of the user's other connection ended",
+          hint: OWN_END,
+        });
+      });
+    },
+    { ...lasting, variant: 'two-connections' },
   ),
 
   check('authentication-far-expiry-kept', async (t) => {

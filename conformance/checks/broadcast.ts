@@ -51,6 +51,31 @@ export const broadcast = [
   ),
 
   check(
+    'broadcast-scope-required',
+    async (t) => {
+      const scoped = { claims: { scope: 'parlor:broadcast' } };
+      // Whichever of the two connections comes first.
+      for (const [label, options] of [
+        ['ann', [{}, scoped]],
+        ['bob', [scoped, {}]],
+      ] as const) {
+        const peers = [];
+        for (const each of options) peers.push(await t.connect(label, each));
+        for (const [index, peer] of peers.entries()) {
+          if (options[index] === scoped) continue;
+          const reply = await all(peer, 'x');
+          t.assert(reply.type === 'error' && reply.data.code === 'forbidden', {
+            expected: 'forbidden, for the token of this connection has no scope parlor:broadcast',
+            actual: `${peer.label} received ${reply.type} ${reply.data.code ?? ''}`,
+            hint: "Keep the scopes with the connection: those of the user's other connections are not its own.",
+          });
+        }
+      }
+    },
+    { ...alone, variant: 'two-connections' },
+  ),
+
+  check(
     'broadcast-scope-exact',
     async (t) => {
       for (const scope of [

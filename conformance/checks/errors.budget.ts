@@ -5,6 +5,10 @@ import { strict } from './servers.js';
 
 const FAULTS = ['{', '{}', '{"type":"no_such_type"}', '{"type":"chat","data":{}}', '[]'];
 const MOST = 2_000;
+// The version of no binary message.
+const UNREADABLE = Buffer.from([2, 0, 0]);
+// Longer than a second, which is what a window is where nobody sets it.
+const SPREAD_MS = 1_300;
 
 // Sends so many protocol errors, a mixture of the codes, and waits for the answers.
 async function err(peer: Peer, count: number): Promise<void> {
@@ -34,6 +38,48 @@ export const budget = [
     ann.sendText('{');
     await ann.closes(4000, 'too_many_protocol_errors');
   }),
+
+  check(
+    'errors-budget-spent',
+    async (t) => {
+      if (!t.welcome.features.includes('binary')) t.notExercised('`binary` is not announced');
+      const ann = await t.connect('ann');
+      const half = Math.floor((most(t) - 1) / 2);
+      await err(ann, most(t) - 1 - half);
+      for (let i = 0; i < half; i += 1) {
+        ann.sendBytes(UNREADABLE);
+        await ann.receives('error');
+      }
+      ann.sendBytes(UNREADABLE);
+      const hint =
+        'A binary message that cannot be read is a protocol error like any other: count it.';
+      await ann.closes(4000, 'too_many_protocol_errors', 0, hint);
+    },
+    { variant: 'binary' },
+  ),
+
+  check(
+    'errors-budget-spent',
+    async (t) => {
+      const ann = await t.connect('ann');
+      const { protocol_error_window_ms: window } = t.welcome.limits;
+      const count = most(t);
+      if (count < 2) return t.notExercised('the first protocol error ends the connection');
+      const half = Math.floor(count / 2);
+      const began = performance.now();
+      await err(ann, half);
+      await t.pause(Math.min(SPREAD_MS, window * 0.4));
+      await err(ann, count - half - 1);
+      ann.sendText('{');
+      // What is answered now was judged before: by then all of them lay in one window, or nothing can be said.
+      await ann.echoesPing('judged').catch(() => {});
+      if (performance.now() - began >= window)
+        t.inconclusive('the machine was too slow: the first error had left the window');
+      const hint = `Count the protocol errors of the last protocol_error_window_ms = ${window}; after a pause in their midst none were left.`;
+      await ann.closes(4000, 'too_many_protocol_errors', 0, hint);
+    },
+    { variant: 'spread', timers: true, takes: () => SPREAD_MS },
+  ),
 
   check('errors-budget-last-answered', async (t) => {
     const ann = await t.connect('ann');

@@ -4,6 +4,7 @@ import type { Stage } from '#conformance/harness/stage.js';
 import { bucketOf } from '#conformance/harness/welcome.js';
 import { messagesRate, unfillable } from './attempts.js';
 import { answered, unsupported } from './errors.answers.js';
+import { shows } from './pictures.js';
 
 // Bytes that leave room for the rest of a request head of 8,192.
 const LONGEST_TOKEN = 7_000;
@@ -85,5 +86,15 @@ export const order = [
         },
         type === 'chat' ? {} : { variant: type },
       ),
+  ),
+
+  check(
+    'errors-forbidden-before-membership',
+    async (t) => {
+      if (!t.welcome.features.includes('binary')) t.notExercised('`binary` is not announced');
+      const ann = await t.connect('ann', { claims: { rooms: [t.room('lounge')] } });
+      await ann.refuses('forbidden', () => shows(t, ann, { room: 'elsewhere' }));
+    },
+    { variant: 'binary' },
   ),
 ];

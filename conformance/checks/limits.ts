@@ -2,7 +2,12 @@ import { check } from '#conformance/harness/check.js';
 import { opcodes } from '#conformance/harness/frames.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
+import type { Changes } from '#conformance/harness/tokens.js';
+import { Violation } from '#conformance/harness/verdict.js';
 import { longestAnswered } from './queues.js';
+
+const FREED =
+  'The end of a connection that was refused lowered the count: take off the count only what was entered into it.';
 
 const TOO_BIG =
   'Set the library to the announced max_message_bytes; by its default another number is in force.';
@@ -47,8 +52,27 @@ const text = (unit: string, bytes: number): string => {
     .padEnd(Math.floor(bytes / size) * unit.length + (bytes % size), 'a');
 };
 
+// Fewer characters and UTF-16 units than the limit, more bytes.
+const euros = (t: Stage): string => '€'.repeat(Math.floor(t.welcome.limits.max_text_bytes / 3) + 1);
+
 // Bytes of a text that fences.
 const FENCE = 40;
+
+// Types of other profiles that have a text, and how one is sent that nobody is to receive.
+const OTHERS: Readonly<Record<string, { data: (t: Stage) => object; claims: Changes }>> = {
+  direct: { data: (t) => ({ to: t.user('bob') }), claims: {} },
+  broadcast: { data: () => ({}), claims: { scope: 'parlor:broadcast' } },
+};
+
+async function refusesOther(t: Stage, type: string, content: string): Promise<void> {
+  if (!t.welcome.features.includes(type)) t.notExercised(`\`${type}\` is not announced`);
+  const { data, claims } = OTHERS[type] as (typeof OTHERS)[string];
+  const ann = await t.connect('ann', { claims });
+  await t.connect('bob');
+  await ann.refuses('invalid_payload', () => ann.request(type, { ...data(t), text: content }), {
+    path: '/data/text',
+  });
+}
 
 async function refusesText(t: Stage, content: string): Promise<void> {
   const [ann, bob] = await t.join('lounge', 'ann', 'bob');
@@ -176,6 +200,12 @@ export const limits = [
     refusesText(t, 'a'.repeat(t.welcome.limits.max_text_bytes + 1)),
   ),
 
+  check(
+    'limits-text-over-refused',
+    (t) => refusesOther(t, 'broadcast', 'a'.repeat(t.welcome.limits.max_text_bytes + 1)),
+    { variant: 'broadcast', alone: 'apart' },
+  ),
+
   check('limits-text-over-limit-named', async (t) => {
     const { max_text_bytes: limit } = t.welcome.limits;
     const [ann] = await t.join('lounge', 'ann');
@@ -186,9 +216,15 @@ export const limits = [
     );
   }),
 
-  // Fewer characters and UTF-16 units than the limit, more bytes.
-  check('limits-text-bytes-counted', (t) =>
-    refusesText(t, '€'.repeat(Math.floor(t.welcome.limits.max_text_bytes / 3) + 1)),
+  check('limits-text-bytes-counted', (t) => refusesText(t, euros(t))),
+
+  ...(['direct', 'broadcast'] as const).map((type) =>
+    check(
+      'limits-text-bytes-counted',
+      (t) => refusesOther(t, type, euros(t)),
+      // A server that accepts the text tells everybody.
+      type === 'broadcast' ? { variant: type, alone: 'apart' } : { variant: type },
+    ),
   ),
 
   // Escapes are resolved before the bytes are counted: each of these is six bytes on the wire and two in the text.
@@ -245,17 +281,17 @@ export const limits = [
 
   check('limits-connections-over-closed', async (t) => {
     await fillConnections(t, 'ann');
-    const extra = await t.open({
-      token: t.mint('ann'),
-      subprotocols: ['parlor.v1'],
-      label: 'one too many',
-    });
-    await extra.closes(4005, 'connection_limit');
-    t.equal(
-      extra.received().map(({ type }) => type),
-      [],
-      'the messages before the close',
-    );
+    // A refused one must not take a place, nor free one that it never had.
+    for (const label of ['one too many', 'one too many, again', 'one too many, once more']) {
+      const extra = await t.open({ token: t.mint('ann'), subprotocols: ['parlor.v1'], label });
+      const hint = label === 'one too many' ? undefined : FREED;
+      await extra.closes(4005, 'connection_limit', 0, hint);
+      t.equal(
+        extra.received().map(({ type }) => type),
+        [],
+        'the messages before the close',
+      );
+    }
   }),
 
   check('limits-connections-earlier-kept', async (t) => {
@@ -292,4 +328,20 @@ export const limits = [
     await fillConnections(t, 'ann');
     await t.connect('bob');
   }),
+
+  check(
+    'limits-connections-per-user',
+    async (t) => {
+      await fillConnections(t, 'ann');
+      await t.connect('ANN').catch((error: unknown) => {
+        if (!(error instanceof Violation)) throw error;
+        t.fail({
+          expected: `${t.user('ANN')} is welcomed, whose name differs from that of a user with all connections only in case`,
+          actual: error.actual,
+          hint: 'Two names that differ in case are two users: compare them byte by byte.',
+        });
+      });
+    },
+    { variant: 'case' },
+  ),
 ];

@@ -89,13 +89,46 @@ export const scopes = [
     more.judge({ lastIs: 'refused', hint: await why(t, more, guess) });
   }),
 
-  check('rates-users-apart', async (t) => {
-    const { tries } = await start(t);
-    const other = await start(t, 'bob');
-    await tries.burst(tries.rate.limit);
-    await other.tries.burst(1);
-    other.tries.judge({ lastIs: 'admitted' });
-  }),
+  // Full, half full: whoever tidies up asks the log whether anything in it still counts.
+  check(
+    'rates-user-scope-survives-reconnect',
+    async (t) => {
+      const rate = messagesRate(t);
+      if (rate.scope !== 'user')
+        return t.notExercised(`the bucket ${rate.bucket} is of scope ${rate.scope}`);
+      const half = Math.floor(rate.limit / 2);
+      if (half < 1) return t.notExercised('with a limit of one there is no half a burst');
+      const { peer, tries } = await start(t);
+      await tries.burst(half);
+      peer.close(1000);
+      await peer.ends();
+      const again = await t.connect('ann');
+      await again.joins('room-of-ann');
+      const more = tries.goOn(() => again.request('chat', { text: 'x' }, { room: 'room-of-ann' }));
+      await more.burst(rate.limit - half + 1);
+      const guess =
+        "A log that is not full is dropped when the user's last connection closes; forget a log once all of it is older than window_ms, and no sooner.";
+      more.judge({ lastIs: 'refused', hint: await why(t, more, guess) });
+    },
+    { variant: 'partly-used' },
+  ),
+
+  ...Object.entries({
+    bob: 'The key of the log has to hold the verified user, and nothing that two users share.',
+    ANN: 'Two names that differ in case are two users: compare them byte by byte, also in a store or database that folds case.',
+  }).map(([label, hint]) =>
+    check(
+      'rates-users-apart',
+      async (t) => {
+        const { tries } = await start(t);
+        const other = await start(t, label);
+        await tries.burst(tries.rate.limit);
+        await other.tries.burst(1);
+        other.tries.judge({ lastIs: 'admitted', hint });
+      },
+      label === 'bob' ? {} : { variant: 'case' },
+    ),
+  ),
 
   check('rates-connection-scope-apart', async (t) => {
     const rate = scope(t, 'connection');

@@ -1,12 +1,13 @@
 import { check } from '#conformance/harness/check.js';
 import type { Message } from '#conformance/harness/message.js';
 import type { Rate } from '#conformance/harness/welcome.js';
-import { Attempts, MOST, messagesRate, unfillable } from './attempts.js';
+import { Attempts, MOST, unfillable } from './attempts.js';
 import { NOT_THE_LOG, start, why, windows } from './rates.bursts.js';
+import { closing } from './rates.closing.js';
 import { control } from './rates.control.js';
+import { counting } from './rates.counting.js';
 import { scopes } from './rates.scopes.js';
 import { slides } from './rates.windows.js';
-import { strict } from './servers.js';
 
 // Requests that a member may repeat without an end, with their data.
 const requests: Readonly<Record<string, object>> = {
@@ -16,10 +17,6 @@ const requests: Readonly<Record<string, object>> = {
   chat: { text: 'x' },
   ping: {},
 };
-
-function announced(rates: readonly Rate[]): Rate {
-  return rates.find(({ bucket }) => bucket === 'messages') as Rate;
-}
 
 function isRateLimited(reply: Message): boolean {
   return reply.type === 'error' && reply.data.code === 'rate_limited';
@@ -165,99 +162,6 @@ export const rates = [
     windows(1.1),
   ),
 
-  check('rates-malformed-not-counted', async (t) => {
-    const { peer, tries } = await start(t);
-    const { limits, features } = t.welcome;
-    const faults: (() => void)[] = [
-      () => peer.sendText('{'),
-      () => peer.sendText('{"type":7}'),
-      () => peer.sendText('{"type":"no_such_type"}'),
-      () => peer.send('chat', { text: '' }, { room: 'room-of-ann' }),
-      () => peer.send('chat', { text: 7 }, { room: 'room-of-ann' }),
-      ...(features.includes('direct') ? [] : [() => peer.send('direct', {})]),
-    ];
-    const most = Math.min(
-      limits.max_protocol_errors - 1,
-      Math.max(tries.rate.limit, faults.length),
-    );
-    for (let i = 0; i < most; i += 1) {
-      faults[i % faults.length]?.();
-      await peer.receives('error');
-    }
-    await tries.burst(tries.rate.limit);
-    tries.judge({
-      lastIs: 'admitted',
-      hint: 'Malformed messages are counted: ask the limiter after the message was judged.',
-    });
-  }),
-
-  ...(['not_in_room', 'forbidden'] as const).map((code) =>
-    check(
-      'rates-denied-counted',
-      async (t) => {
-        const claims = code === 'forbidden' ? { rooms: [t.room('room-of-ann')] } : {};
-        const peer = await t.connect('ann', { claims });
-        await peer.joins('room-of-ann');
-        const rate = messagesRate(t);
-        const denied = new Attempts(
-          t,
-          rate,
-          () => peer.request('chat', { text: 'x' }, { room: 'elsewhere' }),
-          code,
-        );
-        await denied.burst(rate.limit);
-        denied.judge();
-        const tries = denied.goOn(() =>
-          peer.request('chat', { text: 'x' }, { room: 'room-of-ann' }),
-        );
-        await tries.burst(1);
-        const guess =
-          'Ask the limiter before membership and authorization, or rooms can be guessed without a bound.';
-        tries.judge({ lastIs: 'refused', hint: await why(t, tries, guess) });
-      },
-      { variant: code },
-    ),
-  ),
-
-  check(
-    'rates-close-after-reached',
-    async (t) => {
-      const ann = await t.connect('ann');
-      await ann.joins('lounge');
-      const { limit, close_after } = announced(ann.welcome.data['rates'] as Rate[]);
-      if (close_after === 0)
-        return t.notExercised('the instance does not announce the close_after that it was given');
-      for (let i = 0; i < limit + close_after; i += 1)
-        ann.send('chat', { text: 'x' }, { room: 'lounge' });
-      await ann.closes(4101, /^rate_limited(;|$)/);
-    },
-    strict,
-  ),
-
-  check(
-    'rates-close-after-not-before',
-    async (t) => {
-      const ann = await t.connect('ann');
-      await ann.joins('lounge');
-      const { limit, close_after } = announced(ann.welcome.data['rates'] as Rate[]);
-      if (close_after === 0)
-        return t.notExercised('the instance does not announce the close_after that it was given');
-      for (let i = 0; i < limit + close_after - 1; i += 1)
-        ann.send('chat', { text: 'x' }, { room: 'lounge' });
-      await ann.staysOpen();
-      t.assert(ann.received('error').length < close_after, {
-        expected: `fewer than ${close_after} refusals`,
-        actual: `there are ${ann.received('error').length}: the burst was not admitted`,
-      });
-    },
-    strict,
-  ),
-
-  check('rates-close-after-zero', async (t) => {
-    const { peer, tries } = await start(t);
-    if (tries.rate.close_after !== 0)
-      return t.notExercised(`close_after is ${tries.rate.close_after}`);
-    await tries.burst(tries.rate.limit + 40);
-    await peer.staysOpen();
-  }),
+  ...counting,
+  ...closing,
 ];

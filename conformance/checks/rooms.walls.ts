@@ -1,6 +1,7 @@
 import { check } from '#conformance/harness/check.js';
 import type { Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
+import type { Stage } from '#conformance/harness/stage.js';
 import { showsAcked } from './pictures.js';
 import { endSeen } from './typing.js';
 
@@ -19,6 +20,19 @@ const requests: readonly [rule: Needs, type: string, data: object | undefined][]
 ];
 
 type Needs = `rooms-${'chat' | 'typing' | 'members'}-needs-membership`;
+
+const OWN_CLAIM =
+  "Keep the rooms claim with the connection: those of the user's other tokens say nothing of this one.";
+
+// Two connections of one user whose tokens allow one room each, and not the same.
+async function differing(t: Stage): Promise<{ peer: Peer; allowed: string; other: string }[]> {
+  const connect = async (allowed: string, other: string) => ({
+    peer: await t.connect('ann', { claims: { rooms: [t.room(allowed)] } }),
+    allowed,
+    other,
+  });
+  return [await connect('lounge', 'hall'), await connect('hall', 'lounge')];
+}
 
 /** The checks of spec/rooms.md that are about who must not hear or do what. */
 export const walls = [
@@ -173,6 +187,36 @@ export const walls = [
     await ann.joins('lounge');
     await ann.joins('hall');
   }),
+
+  check(
+    'rooms-claim-allows',
+    async (t) => {
+      for (const { peer, allowed } of await differing(t)) {
+        const reply = await peer.request('join', {}, { room: allowed });
+        t.assert(reply.type === 'ack', {
+          expected: `an ack: the token of this connection lists ${t.room(allowed)}`,
+          actual: `${reply.type} ${reply.data.code ?? ''}`,
+          hint: OWN_CLAIM,
+        });
+      }
+    },
+    { variant: 'two-connections' },
+  ),
+
+  check(
+    'rooms-claim-forbids',
+    async (t) => {
+      for (const { peer, other } of await differing(t)) {
+        const reply = await peer.request('join', {}, { room: other });
+        t.assert(reply.type === 'error' && reply.data.code === 'forbidden', {
+          expected: `forbidden: the token of this connection does not list ${t.room(other)}`,
+          actual: `${reply.type} ${reply.data.code ?? ''}`,
+          hint: OWN_CLAIM,
+        });
+      }
+    },
+    { variant: 'two-connections' },
+  ),
 
   check('rooms-claim-forbids', async ({ connect, room }) => {
     const ann = await connect('ann', { claims: { rooms: [room('lounge')] } });

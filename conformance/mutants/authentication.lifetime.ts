@@ -92,6 +92,45 @@ export const lifetime: readonly Mutant[] = [
     },
   ),
   mutant(
+    'authentication-expiry-closes',
+    'expiry-of-longest-lived',
+    "All of a user's connections are kept until the last of their tokens ends.",
+    ({ authentication }) => {
+      const last = new Map<string, number>();
+      return {
+        authentication: {
+          grant(claims) {
+            const grant = authentication.grant(claims);
+            const { user, expiresAt } = grant;
+            last.set(user, Math.max(last.get(user) ?? 0, expiresAt ?? 0));
+            return grant;
+          },
+          closesIn: (grant, core, at) =>
+            authentication.closesIn(
+              { ...grant, expiresAt: last.get(grant.user) ?? grant.expiresAt },
+              core,
+              at,
+            ),
+        },
+      };
+    },
+  ),
+  mutant(
+    'authentication-expiry-not-early',
+    'expiry-of-the-user',
+    "All of a user's connections are closed when the token of one ends.",
+    ({ authentication }) => ({
+      authentication: {
+        closesIn(grant, core, at) {
+          const left = authentication.closesIn(grant, core, at);
+          if (left !== null && left <= 0)
+            for (const each of core.users.get(grant.user) ?? []) each.link.close(expired);
+          return left;
+        },
+      },
+    }),
+  ),
+  mutant(
     'authentication-expiry-not-early',
     'expiry-with-margin',
     'A connection is closed a second before its token ends.',

@@ -40,6 +40,42 @@ export const broadcast: readonly Mutant[] = [
     scope(() => true),
   ),
   mutant(
+    'broadcast-scope-required',
+    'broadcast-scope-of-any-connection',
+    'A scope that one of the connections has is taken for the scope of the user.',
+    ({ authentication, broadcast: right }) => {
+      const entitled = new Set<string>();
+      return {
+        authentication: {
+          grant(claims) {
+            const grant = authentication.grant(claims);
+            if (right.allowed(grant)) entitled.add(grant.user);
+            return grant;
+          },
+        },
+        broadcast: { allowed: ({ user }) => entitled.has(user) },
+      };
+    },
+  ),
+  mutant(
+    'broadcast-scope-required',
+    'broadcast-scope-of-first-connection',
+    "The scopes of a user are those of the user's first connection.",
+    ({ authentication, broadcast: right }) => {
+      const firsts = new Map<string, boolean>();
+      return {
+        authentication: {
+          grant(claims) {
+            const grant = authentication.grant(claims);
+            if (!firsts.has(grant.user)) firsts.set(grant.user, right.allowed(grant));
+            return grant;
+          },
+        },
+        broadcast: { allowed: ({ user }) => firsts.get(user) === true },
+      };
+    },
+  ),
+  mutant(
     'broadcast-scope-exact',
     'broadcast-scope-substring',
     'A scope that contains the right one will do.',

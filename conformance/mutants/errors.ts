@@ -415,7 +415,7 @@ export const errors: readonly Mutant[] = [
     'Membership is asked before authorization.',
     moved('membership', 'permission'),
   ),
-  ...['members', 'typing'].map((type) =>
+  ...['members', 'typing', 'binary'].map((type) =>
     mutant(
       'errors-forbidden-before-membership',
       `${type}-without-permission`,
@@ -440,6 +440,30 @@ export const errors: readonly Mutant[] = [
     'budget-one-too-large',
     'One protocol error more than announced is tolerated.',
     spends((n) => n + 1),
+  ),
+  mutant(
+    'errors-budget-spent',
+    'budget-of-text-only',
+    'A binary message that cannot be read does not count against the budget.',
+    ({ gates }) => ({
+      gates: {
+        json(core, connection, incoming) {
+          const { faults } = connection;
+          const effects = gates.json(core, connection, incoming);
+          if (incoming.binary) connection.faults = faults;
+          return effects;
+        },
+      },
+    }),
+  ),
+  mutant(
+    'errors-budget-spent',
+    'budget-of-a-second',
+    'The window of protocol errors is a second, whatever is announced.',
+    errorsPart(({ spend }) => ({
+      spend: (connection, limits, at) =>
+        spend(connection, { ...limits, protocol_error_window_ms: 1_000 }, at),
+    })),
   ),
   mutant(
     'errors-budget-spent',

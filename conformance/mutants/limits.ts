@@ -1,6 +1,6 @@
 import { refuse } from '#server/errors.js';
 import type { Parts } from '#server/parts.js';
-import type { Connection } from '#server/state.js';
+import type { Connection, Request } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
 
 type Limits = Parts['limits'];
@@ -11,6 +11,19 @@ const wrong =
   ({ limits: right }) => ({ limits: change(right) });
 
 const textBytes = (measure: (text: string) => number) => wrong(() => ({ textBytes: measure }));
+
+/** The texts of one type, measured otherwise than those of the others. */
+const textOf =
+  (type: string, measure: (text: string) => number): Mutant['parts'] =>
+  ({ messages }) => ({
+    messages: {
+      payload(request: Request, core) {
+        const fault = messages.payload(request, core);
+        if (request.type !== type || fault?.limit === undefined) return fault;
+        return measure(String(request.data['text'])) <= fault.limit ? null : fault;
+      },
+    },
+  });
 
 const unbounded = wrong(() => ({ messageBytes: () => 100 * 1024 * 1024 }));
 
@@ -123,6 +136,20 @@ export const limits: readonly Mutant[] = [
     textBytes((text) => [...text].length),
   ),
   mutant(
+    'limits-text-over-refused',
+    'broadcast-text-unlimited',
+    'The text of a broadcast may be as long as the message holds.',
+    textOf('broadcast', () => 0),
+  ),
+  ...['broadcast', 'direct'].map((type) =>
+    mutant(
+      'limits-text-bytes-counted',
+      `${type}-text-in-code-points`,
+      `The text of a ${type} is measured in code points.`,
+      textOf(type, (text) => [...text].length),
+    ),
+  ),
+  mutant(
     'limits-text-bytes-counted',
     'text-measured-as-escaped',
     'Text is measured as it was escaped on the wire.',
@@ -199,6 +226,27 @@ export const limits: readonly Mutant[] = [
   ),
   mutant(
     'limits-connections-over-closed',
+    'refused-connection-frees-a-place',
+    'A connection that was refused is taken off the count, like one that was welcomed.',
+    ({ limits: right, handshake }) => {
+      const refused = new Map<string, number>();
+      return {
+        limits: {
+          connectionsPerUser: (core, grant) =>
+            right.connectionsPerUser(core, grant) + (refused.get(grant.user) ?? 0),
+        },
+        handshake: {
+          dismiss(core, connection, closing) {
+            const { user } = connection.grant;
+            if (closing.code === 4005) refused.set(user, (refused.get(user) ?? 0) + 1);
+            return handshake.dismiss(core, connection, closing);
+          },
+        },
+      };
+    },
+  ),
+  mutant(
+    'limits-connections-over-closed',
     'connection-limit-closes-1008',
     'A connection too many is closed with 1008.',
     wrong(() => ({ tooManyConnections: { code: 1008, reason: 'connection_limit' } })),
@@ -232,6 +280,17 @@ export const limits: readonly Mutant[] = [
     {
       broker: (right) => ({
         enter: (who, limit, at) => right.enter({ ...who, user: 'everybody' }, limit, at),
+      }),
+    },
+  ),
+  mutant(
+    'limits-connections-per-user',
+    'connections-counted-without-case',
+    'The connections of users whose names differ only in case are counted together.',
+    () => ({}),
+    {
+      broker: (right) => ({
+        enter: (who, limit, at) => right.enter({ ...who, user: who.user.toLowerCase() }, limit, at),
       }),
     },
   ),

@@ -1,6 +1,8 @@
 import type { Admission, Window } from '#server/broker/broker.js';
+import { after } from '#server/maybe.js';
 import type { Parts } from '#server/parts.js';
 import type { Limiter } from '#server/rates.js';
+import type { Connection } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
 
 type Rates = Parts['rates'];
@@ -61,6 +63,50 @@ const dropping =
       },
     };
   };
+
+/** A user's log that is not full is taken for one that nobody needs any more, once the last connection has ended. */
+const droppingPart: Mutant['parts'] = (right) => {
+  const admitted = new Map<string, number[]>();
+  const { logs, ...parts } = dropping((connections) => connections <= 1)(right);
+  const disconnect = logs?.disconnect ?? right.logs.disconnect;
+  return {
+    ...parts,
+    gates: {
+      rate(core, connection, incoming) {
+        const effects = right.gates.rate(core, connection, incoming);
+        const { user } = connection.grant;
+        if (effects === null)
+          admitted.set(user, [...(admitted.get(user) ?? []), incoming.at.steady]);
+        return effects;
+      },
+    },
+    logs: {
+      disconnect(core, connection, closing) {
+        const [rate] = core.config.rates;
+        const since = core.now().steady - (rate?.window_ms ?? 0);
+        const recent = admitted.get(connection.grant.user)?.filter((time) => time > since);
+        return (recent?.length ?? 0) < (rate?.limit ?? 0)
+          ? disconnect(core, connection, closing)
+          : right.logs.disconnect(core, connection, closing);
+      },
+    },
+  };
+};
+
+/** A type that is judged before it is counted: what the gates refuse costs nothing. */
+const judgedFirst =
+  (type: string, ...judges: readonly ('permission' | 'room')[]): Mutant['parts'] =>
+  ({ gates }) => ({
+    gates: {
+      rate(core, connection, incoming) {
+        for (const judge of incoming.request.type === type ? judges : []) {
+          const effects = gates[judge](core, connection, incoming);
+          if (effects !== null) return effects;
+        }
+        return gates.rate(core, connection, incoming);
+      },
+    },
+  });
 
 const tokenBucket = ({ limit, window_ms }: Window) => {
   let tokens = limit;
@@ -138,6 +184,25 @@ const closes = (after: (closeAfter: number) => number) =>
     closes: (connection, rate, now) =>
       right(connection, { ...rate, close_after: after(rate.close_after) }, now),
   }));
+
+/** The error is right, and the reason of the close says another wait. */
+const reasonWaits =
+  (change: (ms: number) => number): Mutant['parts'] =>
+  ({ gates }) => ({
+    gates: {
+      rate: (core, connection, incoming) =>
+        after(gates.rate(core, connection, incoming), (effects) =>
+          effects === null
+            ? null
+            : effects.map((effect) => {
+                if (effect.do !== 'close') return effect;
+                const { code, reason } = effect.closing;
+                const told = reason.replace(/\d+$/, (ms) => String(change(Number(ms))));
+                return { do: 'close' as const, closing: { code, reason: told } };
+              }),
+        ),
+    },
+  });
 
 const THREE = { env: { PARLOR_MESSAGES_CLOSE_AFTER: '3' } } as const;
 
@@ -316,6 +381,52 @@ export const rates: readonly Mutant[] = [
     moved('rate', 'payload'),
   ),
   mutant(
+    'rates-malformed-not-counted',
+    'malformed-binary-counted',
+    'A binary message is counted before its header is read.',
+    ({ gates }) => ({
+      gates: {
+        json(core, connection, incoming) {
+          const effects = gates.json(core, connection, incoming);
+          if (!incoming.binary || effects === null) return effects;
+          const counted = { ...incoming, request: { ...incoming.request, type: 'binary' } };
+          return after(gates.rate(core, connection, counted), (over) => over ?? effects);
+        },
+        payload(core, connection, incoming) {
+          const effects = gates.payload(core, connection, incoming);
+          if (!incoming.binary || effects === null) return effects;
+          return after(gates.rate(core, connection, incoming), (over) => over ?? effects);
+        },
+      },
+    }),
+  ),
+  mutant(
+    'rates-denied-counted',
+    'denied-broadcasts-free',
+    'A broadcast is counted once its scope was looked at.',
+    judgedFirst('broadcast', 'permission'),
+  ),
+  mutant(
+    'rates-denied-counted',
+    'denied-joins-free',
+    'A join is counted once there is room for it.',
+    judgedFirst('join', 'room'),
+  ),
+  mutant(
+    'rates-denied-counted',
+    'vain-directs-free',
+    'A direct message is counted once its recipient is found.',
+    ({ gates }) => ({
+      gates: {
+        rate(core, connection, incoming) {
+          const { type, data } = incoming.request;
+          if (type === 'direct' && !core.users.has(String(data['to']))) return null;
+          return gates.rate(core, connection, incoming);
+        },
+      },
+    }),
+  ),
+  mutant(
     'rates-denied-counted',
     'denied-messages-free',
     'Membership and authorization are judged before the message is counted.',
@@ -393,10 +504,24 @@ export const rates: readonly Mutant[] = [
     dropping((connections) => connections <= 1),
   ),
   mutant(
+    'rates-user-scope-survives-reconnect',
+    'log-dropped-unless-full',
+    "A user's log that is not full goes with the last connection.",
+    droppingPart,
+  ),
+  mutant(
     'rates-users-apart',
     'one-window-for-everybody',
     'All users share one window.',
     wrong(() => ({ sharedKey: ({ bucket }) => bucket })),
+  ),
+  mutant(
+    'rates-users-apart',
+    'user-key-without-case',
+    'Users whose names differ only in case share one window.',
+    wrong(({ sharedKey }) => ({
+      sharedKey: (rate, connection) => sharedKey(rate, connection)?.toLowerCase() ?? null,
+    })),
   ),
   mutant(
     'rates-connection-scope-apart',
@@ -423,6 +548,47 @@ export const rates: readonly Mutant[] = [
     'close-after-one-early',
     'The connection is closed one refusal too early.',
     closes((n) => n - 1),
+    THREE,
+  ),
+  mutant(
+    'rates-close-after-not-before',
+    'refusals-of-a-user-together',
+    "The refusals on all of a user's connections are counted together.",
+    wrong(({ closes: right }) => {
+      const firsts = new Map<string, Connection>();
+      return {
+        closes(connection, rate, now) {
+          const { user } = connection.grant;
+          const first = firsts.get(user) ?? connection;
+          firsts.set(user, first);
+          return right(first, rate, now);
+        },
+      };
+    }),
+    THREE,
+  ),
+  mutant(
+    'rates-close-after-not-before',
+    'refusals-for-life',
+    'Refusals are counted for the whole life of the connection.',
+    wrong(({ closes: right }) => ({
+      closes: (connection, rate, now) =>
+        right(connection, { ...rate, window_ms: Number.MAX_SAFE_INTEGER }, now),
+    })),
+    THREE,
+  ),
+  mutant(
+    'rates-close-after-reached',
+    'close-waits-in-seconds',
+    'The reason of the close says the wait in seconds, and the error in milliseconds.',
+    reasonWaits((ms) => Math.ceil(ms / 1_000)),
+    THREE,
+  ),
+  mutant(
+    'rates-close-after-reached',
+    'close-waits-a-window',
+    'The reason of the close says a whole window in place of what is left of it.',
+    reasonWaits(() => 60_000),
     THREE,
   ),
   mutant(

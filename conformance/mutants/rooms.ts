@@ -495,6 +495,34 @@ const leaking = (type: string) =>
       message.type === type ? connections.values() : 'members',
   }));
 
+type Claim = readonly string[] | null;
+
+/** One rooms claim for all connections of a user, made of the user's first and of the newest. */
+const claimOf =
+  (choose: (first: Claim, newest: Claim) => Claim): Mutant['parts'] =>
+  ({ authentication, rooms: right }) => {
+    const claims = new Map<string, { first: Claim; newest: Claim }>();
+    return {
+      authentication: {
+        grant(token) {
+          const grant = authentication.grant(token);
+          const first = claims.get(grant.user)?.first ?? grant.rooms;
+          claims.set(grant.user, { first, newest: grant.rooms });
+          return grant;
+        },
+      },
+      rooms: {
+        allowed(grant, name) {
+          const all = claims.get(grant.user);
+          return right.allowed(
+            all ? { ...grant, rooms: choose(all.first, all.newest) } : grant,
+            name,
+          );
+        },
+      },
+    };
+  };
+
 const walls: readonly Mutant[] = [
   ...['chat', 'binary', 'typing', 'join', 'leave'].map((type) =>
     mutant(
@@ -556,6 +584,24 @@ const walls: readonly Mutant[] = [
     'claim-first-room-only',
     'Of the rooms in the claim only the first may be joined.',
     inRooms(() => ({ allowed: ({ rooms: claim }, name) => claim === null || claim[0] === name })),
+  ),
+  mutant(
+    'rooms-claim-allows',
+    'claim-of-newest-token',
+    "The rooms claim of the newest token rules all of the user's connections.",
+    claimOf((_, newest) => newest),
+  ),
+  mutant(
+    'rooms-claim-forbids',
+    'claim-of-first-token',
+    "The rooms claim of the first token rules all of the user's connections.",
+    claimOf((first) => first),
+  ),
+  mutant(
+    'rooms-claim-forbids',
+    'claims-of-all-tokens',
+    "A room that one of the tokens lists is open to all of the user's connections.",
+    claimOf((first, newest) => (first && newest ? [...new Set([...first, ...newest])] : null)),
   ),
   mutant(
     'rooms-claim-forbids',
