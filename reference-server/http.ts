@@ -26,7 +26,7 @@ export function problem(
 export function operationsHandler(core: Core, tally: Tally, metrics: Metrics): Handler {
   const { operations } = core.parts;
   const json = (response: ServerResponse, status: number, body: object) => {
-    response.writeHead(status, operations.headers);
+    response.writeHead(status, operations.headers(status));
     response.end(JSON.stringify(body));
   };
   const endpoints: Readonly<Record<string, (response: ServerResponse) => void>> = {
@@ -51,9 +51,12 @@ export function operationsHandler(core: Core, tally: Tally, metrics: Metrics): H
   return (request, response, path) => {
     const endpoint = Object.hasOwn(endpoints, path) ? endpoints[path] : undefined;
     if (!endpoint || !core.config.features.has('operations')) return false;
-    if (operations.allows(request.method ?? '')) endpoint(response);
-    else
-      problem(response, 405, 'Method Not Allowed', 'Only GET is answered.', { Allow: 'GET, HEAD' });
+    const method = request.method ?? '';
+    if (operations.allows(method)) endpoint(response);
+    else {
+      const { status, title } = operations.refusal(method);
+      problem(response, status, title, 'Only GET is answered.', { Allow: 'GET, HEAD' });
+    }
     return true;
   };
 }

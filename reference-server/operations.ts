@@ -77,8 +77,10 @@ export interface OperationsParts {
   health(core: Core, at: Instant): { readonly status: number; readonly body: Body<'health'> };
   /** Whether a method is answered. */
   allows(method: string): boolean;
-  /** The headers of both answers. */
-  readonly headers: Readonly<Record<string, string>>;
+  /** The status and title of the problem that answers any other method. */
+  refusal(method: string): { readonly status: number; readonly title: string };
+  /** The headers of both answers, by their status. */
+  headers(status: number): Readonly<Record<string, string>>;
 }
 
 /** As the specification has it. */
@@ -110,5 +112,7 @@ export const operations: OperationsParts = {
 
   allows: (method) => method === 'GET' || method === 'HEAD',
 
-  headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' },
+  refusal: () => ({ status: 405, title: 'Method Not Allowed' }),
+
+  headers: () => ({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }),
 };

@@ -5,9 +5,13 @@ import type { Stage } from '#conformance/harness/stage.js';
 /** One event of a log. */
 export type Line = Readonly<Record<string, unknown>>;
 
-/** The options of a check that reads a log: an instance for all of them, with a small budget of protocol errors. */
+/** The options of a check that reads a log: an instance for all of them, that ends connections soon for what they do wrong. */
 export const own = {
-  instance: { PARLOR_LOG: 'stdout', PARLOR_MAX_PROTOCOL_ERRORS: '12' },
+  instance: {
+    PARLOR_LOG: 'stdout',
+    PARLOR_MAX_PROTOCOL_ERRORS: '12',
+    PARLOR_MESSAGES_CLOSE_AFTER: '3',
+  },
   shared: true,
   orTarget: true,
 } as const;

@@ -1,7 +1,10 @@
-import { check } from '#conformance/harness/check.js';
+import { type CheckOptions, check } from '#conformance/harness/check.js';
 import { opcodes } from '#conformance/harness/frames.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
+import type { Welcome } from '#conformance/harness/welcome.js';
+import { CLOSE_WITHIN_MS, lasting, shortLived, soon, untilEnd } from './authentication.lifetime.js';
+import { breaksFraming, chatsTooMuch, errsTooOften, isEnded, type Provoke } from './endings.js';
 import { all, idOf, loggedOf, observed, own, quiet, written } from './lines.js';
 import { secrets } from './logs.secrets.js';
 import { bytesOf } from './pictures.js';
@@ -39,10 +42,29 @@ async function everything(t: Stage): Promise<Peer[]> {
   return [ann, bob];
 }
 
+interface Ended {
+  code: number;
+  reason: string;
+}
+
+// When a silent connection has surely ended, in milliseconds.
+const heartbeatMs = ({ welcome: { heartbeat } }: { welcome: Welcome }): number =>
+  2 * (heartbeat.interval_ms + heartbeat.timeout_ms);
+
+// Made to end the connection, the server logs the Close frame that it sent; without one, 1006.
+const byServer =
+  (provoke: Provoke, extraMs: (t: Stage) => number = () => 0) =>
+  async (t: Stage, peer: Peer): Promise<Ended> => {
+    await provoke(t, peer);
+    const { by, code, reason } = await isEnded(t, peer, extraMs(t));
+    return by === 'frame' ? { code, reason } : { code: 1006, reason: '' };
+  };
+
 // The ways in which a connection ends, each with what the log has to say of it.
 const endings: readonly [
   variant: string,
-  end: (t: Stage, peer: Peer) => Promise<{ code: number; reason: string }>,
+  end: (t: Stage, peer: Peer) => Promise<Ended>,
+  options?: CheckOptions,
 ][] = [
   [
     'by-client',
@@ -92,18 +114,39 @@ const endings: readonly [
       return { code, reason };
     },
   ],
+  ['by-server', byServer(errsTooOften)],
+  ['violation', byServer(breaksFraming)],
   [
-    'by-server',
-    async (t, peer) => {
-      const limits = peer.welcome.data['limits'] as Record<string, number>;
-      const { max_protocol_errors: most = 0 } = limits;
-      if (most > 50) t.notExercised(`${most} protocol errors are more than this makes`);
-      for (let i = 0; i < most; i += 1) peer.sendText('{');
-      const { code, reason } = await peer.closes(4000);
-      return { code, reason };
-    },
+    'rate',
+    byServer(async (t, peer) => {
+      await peer.joins('lounge');
+      await chatsTooMuch(t, peer);
+    }),
+  ],
+  [
+    'silent',
+    byServer((_t, peer) => {
+      peer.autoPong = false;
+    }, heartbeatMs),
+    { timers: true, takes: (welcome) => heartbeatMs({ welcome }) / 2 },
   ],
 ];
+
+// How long the close for a token that ends may take, in milliseconds.
+const untilClosed = (exp: number) => (t: Stage) => untilEnd(t, exp) + CLOSE_WITHIN_MS;
+
+// Holds the log to have one line of the end of a connection, with these members.
+async function isLogged(t: Stage, peer: Peer, { code, reason }: Ended): Promise<void> {
+  const lines = await written(t, 'websocket_disconnect', peer, 1);
+  t.assert(lines.length === 1, {
+    expected: `one websocket_disconnect line of a connection that ended with ${code} ${reason}`,
+    actual: `there are ${lines.length}: ${JSON.stringify(lines)}`,
+    hint: 'Write it in one place, when the connection has ended: not where the server decides to close, and not in a handler of errors besides.',
+  });
+  const { user, code: logged, reason: said } = lines[0] ?? {};
+  const told = { user, code: logged, reason: said };
+  t.equal(told, { user: peer.user, code, reason }, 'what the line says');
+}
 
 /** The checks of spec/logs.md. */
 export const logs = [
@@ -213,13 +256,26 @@ export const logs = [
       const picture = bytesOf(t, { payload: Buffer.alloc(70, 0xff) });
       ann.sendBytes(picture);
       await ann.receives('error');
-      const wanted = [...texts.map((text) => Buffer.byteLength(text)), long.length, picture.length];
-      const lines = await written(t, 'message_received', ann, wanted.length);
-      t.equal(
-        lines.map(({ message_length }) => message_length),
-        wanted,
-        'message_length of six messages',
-      );
+      const sent: [string, number][] = [
+        ...[
+          'a ping in ASCII',
+          'a ping with é, € and an emoji',
+          'a long ping',
+          'no JSON, with é',
+        ].map((what, index): [string, number] => [what, Buffer.byteLength(texts[index] ?? '')]),
+        ['a ping in several frames', long.length],
+        ['a binary message', picture.length],
+      ];
+      const lines = await written(t, 'message_received', ann, sent.length);
+      t.equal(lines.length, sent.length, 'the number of message_received lines of six messages');
+      for (const [index, [what, length]] of sent.entries()) {
+        const logged = lines[index]?.['message_length'];
+        t.assert(logged === length, {
+          expected: `message_length ${length} of message ${index + 1} of six, ${what}`,
+          actual: `it is ${JSON.stringify(logged)}; of all six ${JSON.stringify(lines.map(({ message_length }) => message_length))}`,
+          hint: 'Count the bytes as they came, before they are decoded: all frames of a message, and none of their headers.',
+        });
+      }
     },
     own,
   ),
@@ -264,19 +320,25 @@ export const logs = [
     own,
   ),
 
-  ...endings.map(([variant, end]) =>
+  ...endings.map(([variant, end, options]) =>
     check(
       'logs-disconnect-recorded',
       async (t) => {
         const ann = await t.connect('ann');
-        const expected = await end(t, ann);
-        const lines = await written(t, 'websocket_disconnect', ann, 1);
-        t.equal(lines.length, 1, 'the number of websocket_disconnect lines of one connection');
-        const { user, code, reason } = lines[0] ?? {};
-        t.equal({ user, code, reason }, { user: ann.user, ...expected }, 'what the line says');
+        await isLogged(t, ann, await end(t, ann));
       },
-      { variant, ...own },
+      { variant, ...own, ...options },
     ),
+  ),
+
+  check(
+    'logs-disconnect-recorded',
+    async (t) => {
+      const exp = soon();
+      const ann = await shortLived(t, 'ann', exp);
+      await isLogged(t, ann, await byServer(() => {}, untilClosed(exp))(t, ann));
+    },
+    { variant: 'expired', ...own, ...lasting },
   ),
 
   check(

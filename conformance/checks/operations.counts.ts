@@ -1,29 +1,20 @@
 import { check } from '#conformance/harness/check.js';
-import type { Stage } from '#conformance/harness/stage.js';
-import { active, settled, total } from './operations.numbers.js';
+import type { Welcome } from '#conformance/harness/welcome.js';
+import { CLOSE_WITHIN_MS, SHORT_S, shortLived, soon, untilEnd } from './authentication.lifetime.js';
+import { breaksFraming, errsTooOften, isEnded, type Provoke, sendsTooMuch } from './endings.js';
+import { ofFlood } from './floods.js';
+import { active, returnsTo, settled, total } from './operations.numbers.js';
 
-// Asks until the number of connections is back to what it was.
-async function returnsTo(t: Stage, wanted: number, after: string): Promise<void> {
-  let last = Number.NaN;
-  let over = false;
-  const poll = async () => {
-    while (!over) {
-      last = await active(t);
-      if (last === wanted) return;
-      await t.pause(50);
-    }
-  };
-  const explanation = {
-    expected: `active_connections is back to ${wanted} within 1 s after ${after}`,
-    get actual() {
-      return `it stays at ${last}`;
-    },
-    hint: 'Count in one place, when a connection has ended, however it ended.',
-  };
-  await t.within(poll(), explanation).finally(() => {
-    over = true;
-  });
-}
+// What a server ends a connection for, at once.
+const thrownOut: readonly [label: string, Provoke][] = [
+  ['garbler', breaksFraming],
+  ['windbag', sendsTooMuch],
+  ['stammerer', errsTooOften],
+];
+
+// When a silent connection has surely ended, in milliseconds.
+const heartbeatMs = ({ heartbeat }: Welcome): number =>
+  2 * (heartbeat.interval_ms + heartbeat.timeout_ms);
 
 /** The checks of spec/operations.md of what is counted. */
 export const counts = [
@@ -41,6 +32,25 @@ export const counts = [
       );
     },
     { alone: 'last' },
+  ),
+
+  check(
+    'operations-active-counts-welcomed',
+    async (t) => {
+      const before = await settled(t);
+      await t.connect('ann');
+      const bob = await t.connect('bob');
+      await breaksFraming(t, bob);
+      await isEnded(t, bob);
+      await returnsTo(t, before + 1, 'a frame for which the server fails one of two connections');
+      // What is taken off twice may be taken off a moment later.
+      t.equal(
+        await settled(t),
+        before + 1,
+        'active_connections a moment after one of two connections was failed',
+      );
+    },
+    { alone: 'apart', variant: 'after-violation' },
   ),
 
   check(
@@ -78,6 +88,42 @@ export const counts = [
     },
     { alone: 'apart' },
   ),
+
+  check(
+    'operations-active-drops-closed',
+    async (t) => {
+      const before = await settled(t);
+      for (const [label, provoke] of thrownOut) {
+        const peer = await t.connect(label);
+        await provoke(t, peer);
+        const { detail } = await isEnded(t, peer);
+        await returnsTo(t, before, `the server's end of a connection (${detail})`);
+      }
+    },
+    { alone: 'apart', variant: 'by-server' },
+  ),
+
+  check(
+    'operations-active-drops-closed',
+    async (t) => {
+      const before = await settled(t);
+      const exp = soon(SHORT_S);
+      const expiring = await shortLived(t, 'expiring', exp);
+      const silent = await t.connect('silent', { autoPong: false });
+      const { detail: first } = await isEnded(t, silent, heartbeatMs(t.welcome));
+      const { detail: second } = await isEnded(t, expiring, untilEnd(t, exp) + CLOSE_WITHIN_MS);
+      await returnsTo(t, before, `the server's end of two connections (${first}; ${second})`);
+    },
+    {
+      alone: 'apart',
+      variant: 'by-time',
+      timers: true,
+      takes: (welcome) => Math.max(SHORT_S * 1_000, heartbeatMs(welcome) / 2),
+    },
+  ),
+
+  ofFlood('operations-active-drops-closed', 'rushed', 'rate'),
+  ofFlood('operations-active-drops-closed', 'counted', 'slow-consumer'),
 
   check(
     'operations-active-drops-lost',

@@ -34,3 +34,28 @@ export async function settled(t: Stage): Promise<number> {
   }
   return before;
 }
+
+const COUNT = 'Count in one place, when a connection has ended, however it ended, and only once.';
+
+/** Asks until the number of connections is `wanted`, as it was before `after`. */
+export async function returnsTo(t: Stage, wanted: number, after: string): Promise<void> {
+  let last = Number.NaN;
+  let over = false;
+  const poll = async () => {
+    while (!over) {
+      last = await active(t);
+      if (last === wanted) return;
+      await t.pause(50);
+    }
+  };
+  const explanation = {
+    expected: `active_connections is back to ${wanted} within 1 s after ${after}`,
+    get actual() {
+      return `it stays at ${last}`;
+    },
+    hint: COUNT,
+  };
+  await t.within(poll(), explanation).finally(() => {
+    over = true;
+  });
+}

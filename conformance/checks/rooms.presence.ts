@@ -1,6 +1,18 @@
-import { check } from '#conformance/harness/check.js';
+import { type CheckOptions, check } from '#conformance/harness/check.js';
 import type { Peer } from '#conformance/harness/peer.js';
+import type { Stage } from '#conformance/harness/stage.js';
 import { Violation } from '#conformance/harness/verdict.js';
+import type { Close } from '#conformance/harness/wire.js';
+import {
+  CLOSE_WITHIN_MS,
+  inTime,
+  lasting,
+  shortLived,
+  soon,
+  untilEnd,
+} from './authentication.lifetime.js';
+import { chatsTooMuch, errsTooOften, isEnded, type Provoke, sendsTooMuch } from './endings.js';
+import { strict } from './servers.js';
 
 // The ways in which a connection ends without `leave`.
 const endings: readonly [variant: string, end: (peer: Peer) => void][] = [
@@ -10,6 +22,30 @@ const endings: readonly [variant: string, end: (peer: Peer) => void][] = [
   // A frame with a reserved opcode, for which the server has to fail the connection.
   ['failed-by-server', (peer) => peer.sendFrame({ opcode: 3 })],
 ];
+
+// What a server ends a connection for, at once.
+const thrownOut: readonly [variant: string, Provoke, CheckOptions][] = [
+  ['too-big', sendsTooMuch, {}],
+  ['protocol-errors', errsTooOften, strict],
+  ['rate', chatsTooMuch, strict],
+];
+
+// Holds one whom the server has thrown out to be gone from the room for the others.
+async function hasLeft(t: Stage, { detail }: Close, gone: Peer, left: Peer): Promise<void> {
+  const match = { room: 'lounge', data: { user: gone.user } };
+  const hint =
+    'Take a connection out of its rooms in the one place that every end passes: errors, timers, and closes that the server begins itself.';
+  await left.until(
+    () => left.received('leave', match)[0],
+    () => ({
+      expected: `${left.label} receives a leave of ${gone.label}, whose connection the server has ended (${detail})`,
+      actual: `it did not come: ${gone.label} stays a member of the room`,
+      hint,
+    }),
+  );
+  const { members } = (await left.members('lounge')).data;
+  t.equal(members, [left.user], `members after the server's end of a connection (${detail})`);
+}
 
 /** The checks of spec/rooms.md that are about presence. */
 export const presence = [
@@ -164,6 +200,31 @@ export const presence = [
       },
       { variant },
     ),
+  ),
+
+  ...thrownOut.map(([variant, provoke, options]) =>
+    check(
+      'rooms-closed-has-left',
+      async (t) => {
+        const [ann, bob] = await t.join('lounge', 'ann', 'bob');
+        await provoke(t, ann);
+        await hasLeft(t, await isEnded(t, ann), ann, bob);
+      },
+      { variant, ...options },
+    ),
+  ),
+
+  check(
+    'rooms-closed-has-left',
+    async (t) => {
+      const [bob] = await t.join('lounge', 'bob');
+      const exp = soon();
+      const ann = await shortLived(t, 'ann', exp);
+      await inTime(t, exp, () => ann.joins('lounge'));
+      const close = await isEnded(t, ann, untilEnd(t, exp) + CLOSE_WITHIN_MS);
+      await hasLeft(t, close, ann, bob);
+    },
+    { variant: 'token-expired', ...lasting },
   ),
 
   check(

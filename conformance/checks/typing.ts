@@ -204,6 +204,22 @@ export const typing = [
     { variant: 'two-rooms', timers: true, takes: (welcome) => ttl(welcome) * 1.5 },
   ),
 
+  check(
+    'typing-not-ended-early',
+    async (t) => {
+      const [ann, bob] = await pair(t);
+      for (const peer of [ann, bob]) await peer.joins('hall');
+      const started = performance.now();
+      await ann.typing('lounge');
+      await ann.chat('hall', 'meanwhile, elsewhere');
+      const { at } = await endSeen(t, bob, 'lounge');
+      const hint =
+        'A chat ends the typing of its sender in the room that it is sent to, and in no other: look typing up by room and user.';
+      endsInTime(t, at - started, hint);
+    },
+    { variant: 'chat-elsewhere', timers: true, takes: ttl },
+  ),
+
   check('typing-ends-on-chat', (t) =>
     endsBy(t, "the user's chat", (ann) => ann.chat('lounge', 'there it is')),
   ),

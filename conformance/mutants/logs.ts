@@ -318,6 +318,23 @@ const events: readonly Mutant[] = [
     'A handler for errors and one for closes both write the line.',
     written((event, line) => (event['code'] === 1006 ? line + line : line)),
   ),
+  ...(
+    [
+      ['violation-logged-twice', 1002, 'broke RFC 6455'],
+      ['too-big-logged-twice', 1009, 'sent too long a message'],
+      ['protocol-errors-logged-twice', 4000, 'made too many protocol errors'],
+      ['expiry-logged-twice', 4001, 'had a token that ended'],
+      ['rate-close-logged-twice', 4101, 'was closed for its rate'],
+      ['silence-logged-twice', 4201, 'fell silent'],
+    ] as const
+  ).map(([name, code, which]) =>
+    mutant(
+      'logs-disconnect-recorded',
+      name,
+      `A connection that ${which} leaves a line where that is decided and one at its end.`,
+      written((event, line) => (event['code'] === code && 'user' in event ? line + line : line)),
+    ),
+  ),
   mutant(
     'logs-disconnect-recorded',
     'lost-connections-not-logged',

@@ -18,10 +18,28 @@ const active =
   () => ({ operations: { active: count } });
 
 const headers =
-  (change: Readonly<Record<string, string>>): Mutant['parts'] =>
+  (change: (status: number) => Readonly<Record<string, string>>): Mutant['parts'] =>
   ({ operations }) => ({
-    operations: { headers: { ...operations.headers, ...change } },
+    operations: { headers: (status) => ({ ...operations.headers(status), ...change(status) }) },
   });
+
+/** Counts wrongly what has ended with one of these codes: `weight` times what is right, too many or too few. */
+const miscounting =
+  (codes: readonly number[], weight: number): Mutant['parts'] =>
+  ({ logs, operations: right }) => {
+    let ended = 0;
+    return {
+      logs: {
+        disconnect(core, connection, closing) {
+          if (connection.welcomed && codes.includes(closing.code)) ended += 1;
+          return logs.disconnect(core, connection, closing);
+        },
+      },
+      operations: { active: (core) => Math.max(0, right.active(core) + weight * ended) },
+    };
+  };
+
+const DRAINING = 503;
 
 /** Counts more than the accepted messages: what `counts` says of each request, as its step is carried out. */
 const counting =
@@ -201,6 +219,30 @@ export const operations: readonly Mutant[] = [
       };
     },
   ),
+  ...(
+    [
+      ['violators-counted', [1002], 'that broke RFC 6455'],
+      ['senders-of-too-much-counted', [1009], 'that sent too long a message'],
+      ['erring-connections-counted', [4000], 'with too many protocol errors'],
+      ['expired-connections-counted', [4001], 'whose token has ended'],
+      ['rate-limited-connections-counted', [4101], 'that was closed for its rate'],
+      ['slow-consumers-counted', [4102], 'that did not read'],
+      ['silent-connections-counted', [4201], 'that fell silent'],
+    ] as const
+  ).map(([name, codes, which]) =>
+    mutant(
+      'operations-active-drops-closed',
+      name,
+      `A connection ${which} is counted for ever.`,
+      miscounting(codes, 1),
+    ),
+  ),
+  mutant(
+    'operations-active-counts-welcomed',
+    'violators-dropped-twice',
+    'A connection that broke RFC 6455 is taken off the count by two handlers.',
+    miscounting([1002], -1),
+  ),
   mutant(
     'operations-active-drops-lost',
     'lost-connections-counted',
@@ -307,16 +349,44 @@ export const operations: readonly Mutant[] = [
     stats((right) => ({ ...right, messages_per_second: right.total_messages / 60 })),
   ),
   mutant(
+    'operations-rate-consistent',
+    'rate-since-the-start',
+    'After an hour `messages_per_second` still divides all messages by the whole uptime.',
+    stats((right) => {
+      const uptime_seconds = right.uptime_seconds + 3_600;
+      const messages_per_second = right.total_messages / uptime_seconds;
+      return { ...right, uptime_seconds, messages_per_second };
+    }),
+  ),
+  mutant(
     'operations-answers-json',
     'answers-as-text',
     'The answers are text/plain.',
-    headers({ 'Content-Type': 'text/plain' }),
+    headers(() => ({ 'Content-Type': 'text/plain' })),
+  ),
+  mutant(
+    'operations-answers-json',
+    'drain-answered-as-text',
+    'While the server drains its health is text/plain.',
+    headers(
+      (status): Record<string, string> =>
+        status === DRAINING ? { 'Content-Type': 'text/plain' } : {},
+    ),
   ),
   mutant(
     'operations-answers-not-stored',
     'answers-cached-for-a-minute',
     'A cache may keep the answers for a minute.',
-    headers({ 'Cache-Control': 'max-age=60' }),
+    headers(() => ({ 'Cache-Control': 'max-age=60' })),
+  ),
+  mutant(
+    'operations-answers-not-stored',
+    'drain-answer-storable',
+    'While the server drains a cache may keep its health.',
+    headers(
+      (status): Record<string, string> =>
+        status === DRAINING ? { 'Cache-Control': 'public' } : {},
+    ),
   ),
   mutant(
     'operations-answers-name-nobody',
@@ -335,5 +405,18 @@ export const operations: readonly Mutant[] = [
     'any-method-answered',
     'Whatever the method, the numbers are sent.',
     () => ({ operations: { allows: () => true } }),
+  ),
+  ...(['PUT', 'PATCH', 'OPTIONS'] as const).map((method) =>
+    mutant(
+      'operations-errors-are-problems',
+      `${method.toLowerCase()}-not-found`,
+      `${method} is told that there is nothing at the endpoint.`,
+      ({ operations }) => ({
+        operations: {
+          refusal: (asked) =>
+            asked === method ? { status: 404, title: 'Not Found' } : operations.refusal(asked),
+        },
+      }),
+    ),
   ),
 ];

@@ -178,6 +178,26 @@ export const typing: readonly Mutant[] = [
   ),
   mutant(
     'typing-not-ended-early',
+    'typing-ended-by-chat-elsewhere',
+    'A chat ends what its sender types in every room.',
+    ({ chat, typing: right }) => ({
+      chat: {
+        publish(core, connection, incoming, event) {
+          const { user } = connection.grant;
+          for (const room of connection.rooms.keys()) {
+            const running = core.typing.get(`${room} ${user}`);
+            if (!running || room === event.room) continue;
+            core.agenda.cancel(running);
+            core.typing.delete(`${room} ${user}`);
+            void right.relay(core, room, user, right.event(core, room, user, false, incoming.at));
+          }
+          return chat.publish(core, connection, incoming, event);
+        },
+      },
+    }),
+  ),
+  mutant(
+    'typing-not-ended-early',
     'typing-ends-at-half',
     'Typing ends at half its time.',
     wrong(({ ttl }) => ({ ttl: (config) => (ttl(config) ?? 0) / 2 })),
