@@ -19,6 +19,7 @@ import { control } from './rates.control.js';
 import { rates } from './rates.js';
 import { resume } from './resume.js';
 import { rooms } from './rooms.js';
+import { presence } from './rooms.presence.js';
 import { sessions } from './sessions.js';
 import { shutdown } from './shutdown.js';
 import { transport } from './transport.js';
@@ -35,6 +36,7 @@ export const mutants: readonly Mutant[] = [
   ...backpressure,
   ...shutdown,
   ...rooms,
+  ...presence,
   ...chat,
   ...rates,
   ...control,
