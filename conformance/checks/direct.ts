@@ -51,6 +51,26 @@ export const direct = [
     }
   }),
 
+  check(
+    'direct-reaches-nobody-else',
+    async (t) => {
+      const ann = await t.connect('ann');
+      // One name in two spellings: two users.
+      const zoes = [await t.connect('zo\u00eb'), await t.connect('zoe\u0308')];
+      for (const [i, { user }] of zoes.entries())
+        await ann.acked('direct', { to: user, text: `for zoe ${i}` });
+      for (const [i, zoe] of zoes.entries()) {
+        await zoe.receives('direct', { data: { text: `for zoe ${i}` } });
+        t.equal(
+          zoe.received('direct').map(({ data }) => data.text),
+          [`for zoe ${i}`],
+          'the texts that reach one of two users whose names differ in their normalisation',
+        );
+      }
+    },
+    { variant: 'spelt-otherwise' },
+  ),
+
   check('direct-ack-carries-event-id', async (t) => {
     const [ann, bob] = await trio(t);
     const ack = await ann.acked('direct', { to: bob.user, text: 'psst' });
@@ -76,6 +96,17 @@ export const direct = [
     };
     await ann.refuses('recipient_unavailable', gone);
   }),
+
+  check(
+    'direct-offline-recipient-unavailable',
+    async (t) => {
+      const ann = await t.connect('ann');
+      // Users whom no check connects, and whom a plain object as a table seems to know.
+      for (const to of ['hasOwnProperty', 'isPrototypeOf'])
+        await ann.refuses('recipient_unavailable', () => tell(ann, to, 'anybody there?'));
+    },
+    { variant: 'named-like-members' },
+  ),
 
   check('direct-unknown-and-offline-alike', async (t) => {
     const [ann, bob] = await trio(t);

@@ -11,8 +11,10 @@ import { errors } from './errors.js';
 import { handshake } from './handshake.js';
 import { heartbeat } from './heartbeat.js';
 import { limits } from './limits.js';
+import { places } from './limits.places.js';
 import { logs } from './logs.js';
 import { messages } from './messages.js';
+import { names } from './names.js';
 import { operations } from './operations.js';
 import { rates } from './rates.js';
 import { resume } from './resume.js';
@@ -21,6 +23,7 @@ import { sessions } from './sessions.js';
 import { shutdown } from './shutdown.js';
 import { transport } from './transport.js';
 import { typing } from './typing.js';
+import { timers } from './typing.timers.js';
 
 /** Every check, chapter by chapter. */
 export const checks: readonly Check[] = [
@@ -31,15 +34,18 @@ export const checks: readonly Check[] = [
   ...rooms,
   ...chat,
   ...limits,
+  ...places,
   ...heartbeat,
   ...backpressure,
   ...shutdown,
   ...operations,
   ...rates,
   ...messages,
+  ...names,
   ...errors,
   ...transport,
   ...typing,
+  ...timers,
   ...direct,
   ...broadcast,
   ...binary,

@@ -271,4 +271,25 @@ export const replies = [
     },
     { variant: 'malformed' },
   ),
+
+  check(
+    'messages-room-on-replies',
+    async (t) => {
+      const ann = await t.connect('ann');
+      const asked = [
+        ['no_such_type', 'unknown_type'],
+        ['welcome', 'unknown_type'],
+        ['direct', t.welcome.features.includes('direct') ? 'invalid_payload' : 'unsupported'],
+      ] as const;
+      for (const [type, code] of asked.slice(0, mistakes(t))) {
+        const error = await ann.refuses(code, () => ann.request(type, {}, { room: 'lounge' }));
+        t.assert(error.room === undefined, {
+          expected: `no \`room\` on the ${code} for a ${type}, which is no room type`,
+          actual: `\`room\` is ${JSON.stringify(error.room)}`,
+          hint: 'Copy `room` where the type is one of the room types: elsewhere it has no meaning.',
+        });
+      }
+    },
+    { variant: 'no-room-type' },
+  ),
 ];

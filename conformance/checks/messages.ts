@@ -23,6 +23,9 @@ const NUMBERS = {
   negative: Number.MIN_SAFE_INTEGER,
 };
 
+// Names that a plain object knows, or cannot hold, where it serves as a table.
+const OBJECT_MEMBERS = ['constructor', 'toString', '__proto__'];
+
 /** What comes of everything: requests of each core type, good and bad. */
 async function everything({ join }: Stage): Promise<Peer[]> {
   const [ann, bob] = await join('lounge', 'ann', 'bob');
@@ -31,7 +34,8 @@ async function everything({ join }: Stage): Promise<Peer[]> {
   await ann.typing('lounge');
   await ann.chat('lounge', 'hello', { meta: NESTED });
   await bob.receives('chat');
-  await ann.pings({ n: 1 });
+  // Of no use to a ping, and nothing for its pong.
+  await ann.request('ping', { n: 1 }, { room: 'lounge' });
   await ann.request('chat', {}, { room: 'lounge' });
   await ann.request('no_such_type');
   ann.sendText('{');
@@ -150,6 +154,7 @@ export const messages = [
       '6f1e2c1a-8b0e-4f5d-9f63-2f4f1f0a9b11',
       '01J9Z3K4N5P6Q7R8S9T0V1W2X3',
       'x'.repeat(64),
+      ...OBJECT_MEMBERS,
     ])
       equal(
         (await ann.request('ping', {}, { id })).type,
@@ -157,6 +162,22 @@ export const messages = [
         `the reply to a ping with the id ${id}`,
       );
   }),
+
+  check(
+    'messages-id-any-legal',
+    async ({ join, assert }) => {
+      const [ann] = await join('lounge', 'ann');
+      for (const id of OBJECT_MEMBERS) {
+        const { type, data } = await ann.request('chat', { text: 'x' }, { room: 'lounge', id });
+        assert(type === 'ack' && data.duplicate === undefined, {
+          expected: `an ack of the first chat with the id ${id}`,
+          actual: `${type} ${data.code ?? ''}${data.duplicate ? 'with duplicate: true' : ''}`,
+          hint: 'A plain object as a table has members that nobody put there: use a map.',
+        });
+      }
+    },
+    { variant: 'of-chat' },
+  ),
 
   claims('timestamp', 'timestamp', ['2001-01-01T00:00:00.000Z', 'yesterday', {}, null]),
   claims('from', 'from', ['bob', 7, null]),

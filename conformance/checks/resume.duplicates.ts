@@ -12,7 +12,8 @@ interface Kind {
   ask: (t: Stage, ann: Peer, bob: Peer, id: string, text: string) => Promise<Message>;
 }
 
-const say = (peer: Peer, id: string, text: string, extra: object = {}) =>
+/** Ann's chat of this `id` and text, and its reply. */
+export const say = (peer: Peer, id: string, text: string, extra: object = {}) =>
   peer.request('chat', { text }, { room: 'lounge', id, ...extra });
 
 const kinds: readonly Kind[] = [
@@ -27,6 +28,9 @@ const kinds: readonly Kind[] = [
   },
   { type: 'binary', ask: (t, ann, _bob, id, text) => shows(t, ann, { id, payload: text }) },
 ];
+
+// When a request is surely forgotten, also by a server that looks once a second.
+const FORGOTTEN_MS = DEDUP_MS + 1_200;
 
 // Ann may do everything that can be repeated.
 async function pair(t: Stage, { type }: Kind): Promise<{ ann: Peer; bob: Peer }> {
@@ -71,9 +75,12 @@ export const duplicates = [
         const { ann, bob } = await pair(t, kind);
         const first = await kind.ask(t, ann, bob, 'c9', 'did this arrive?');
         executed(t, first, `the first ${kind.type}`);
-        await kind.ask(t, ann, bob, 'c10', 'another');
+        // An id that a plain object cannot hold.
+        const other = await kind.ask(t, ann, bob, '__proto__', 'another');
         for (const what of ['its repetition', 'its second repetition'])
           repeated(t, await kind.ask(t, ann, bob, 'c9', 'did this arrive?'), first, what);
+        const again = await kind.ask(t, ann, bob, '__proto__', 'another');
+        repeated(t, again, other, 'the repetition of one with the id `__proto__`');
       },
       variant(kind),
     ),
@@ -110,8 +117,21 @@ export const duplicates = [
       if (announced !== DEDUP_MS)
         t.notExercised(`the instance announces a window of ${announced} ms, not ${DEDUP_MS}`);
       const first = executed(t, await say(ann, 'c9', 'again'), 'the first chat');
-      // Servers that forget by the second have forgotten by then, too.
-      await t.pause(DEDUP_MS + 1_200);
+      const other = executed(t, await say(ann, 'c10', 'and again'), 'the second chat');
+      const over = performance.now() + FORGOTTEN_MS;
+      const isOver = () => performance.now() >= over;
+      // The first is repeated when all is over, the second all the time until it is new.
+      for (let last = isOver(); ; last = isOver()) {
+        const { type, data } = await say(ann, 'c10', 'and again');
+        if (type !== 'ack' || data.id !== other.data.id) break;
+        t.assert(!last, {
+          expected: `a chat is executed again that was accepted more than dedup_window_ms = ${DEDUP_MS} before, however often it was repeated meanwhile`,
+          actual: `it is acknowledged as a duplicate after ${FORGOTTEN_MS} ms`,
+          hint: 'The window begins when the first request is accepted; a repetition does not begin it anew.',
+        });
+        await t.pause(DEDUP_MS / 4);
+      }
+      await t.pause(Math.max(0, over - performance.now()));
       const later = executed(t, await say(ann, 'c9', 'again'), 'the same chat after the window');
       t.equal(later.data.id === first.data.id, false, 'whether both events have the same id');
     },
@@ -119,7 +139,7 @@ export const duplicates = [
       variant: 'after-the-window',
       ...forgetful,
       timers: true,
-      takes: () => DEDUP_MS + 1_200,
+      takes: () => FORGOTTEN_MS,
     },
   ),
 
@@ -214,49 +234,6 @@ export const duplicates = [
     const [back] = await t.join('lounge', 'ann');
     repeated(t, await say(back, 'c9', 'did this arrive?'), first, 'a repetition after a reconnect');
   }),
-
-  check('resume-duplicate-other-content', async (t) => {
-    const [ann, bob] = await t.join('lounge', 'ann', 'bob');
-    await ann.joins('hall');
-    await ann.request('chat', { text: 'one', meta: { n: 1 } }, { room: 'lounge', id: 'c9' });
-    const others: [what: string, data: object, room: string][] = [
-      ['another text', { text: 'two', meta: { n: 1 } }, 'lounge'],
-      ['another meta', { text: 'one', meta: { n: 2 } }, 'lounge'],
-      ['no meta', { text: 'one' }, 'lounge'],
-      ['another room', { text: 'one', meta: { n: 1 } }, 'hall'],
-    ];
-    for (const [what, data, room] of others) {
-      t.note(what);
-      await ann.refuses('duplicate_id', () => ann.request('chat', data, { room, id: 'c9' }));
-    }
-    await bob.fencedBy(ann, 'lounge');
-    await bob.receives('chat');
-    await bob.hearsNothing();
-    t.equal(ann.received('chat', { room: 'hall' }).length, 0, 'the events in the other room');
-  }),
-
-  check(
-    'resume-duplicate-other-content',
-    async (t) => {
-      const { features } = t.welcome;
-      const [ann, bob] = await t.join('lounge', 'ann', 'bob');
-      await say(ann, 'c9', 'one');
-      if (features.includes('direct'))
-        await ann.refuses('duplicate_id', () =>
-          ann.request('direct', { to: bob.user, text: 'one' }, { id: 'c9' }),
-        );
-      if (features.includes('binary')) {
-        await ann.refuses('duplicate_id', () => shows(t, ann, { id: 'c9', payload: 'one' }));
-        await shows(t, ann, { id: 'c10', payload: 'one' });
-        await ann.refuses('duplicate_id', () => shows(t, ann, { id: 'c10', payload: 'two' }));
-      }
-      if (!features.includes('direct') && !features.includes('binary'))
-        t.notExercised('no other type is announced that can be repeated');
-      await bob.fencedBy(ann, 'lounge');
-      t.equal(bob.received('direct').length, 0, 'the number of directs that were delivered');
-    },
-    { variant: 'another-type' },
-  ),
 
   check('resume-ids-private-to-user', async (t) => {
     const [ann, bob] = await t.join('lounge', 'ann', 'bob');

@@ -11,9 +11,11 @@ import { window } from './errors.window.js';
 import { handshake } from './handshake.js';
 import { heartbeat } from './heartbeat.js';
 import { limits } from './limits.js';
+import { places } from './limits.places.js';
 import { logs } from './logs.js';
 import { messages } from './messages.js';
 import type { Mutant } from './mutant.js';
+import { names } from './names.js';
 import { operations } from './operations.js';
 import { control } from './rates.control.js';
 import { rates } from './rates.js';
@@ -24,6 +26,7 @@ import { sessions } from './sessions.js';
 import { shutdown } from './shutdown.js';
 import { transport } from './transport.js';
 import { typing } from './typing.js';
+import { timers } from './typing.timers.js';
 
 /** Every faulty server, chapter by chapter. */
 export const mutants: readonly Mutant[] = [
@@ -32,11 +35,13 @@ export const mutants: readonly Mutant[] = [
   ...closes,
   ...handshake,
   ...limits,
+  ...places,
   ...heartbeat,
   ...backpressure,
   ...shutdown,
   ...rooms,
   ...presence,
+  ...names,
   ...chat,
   ...rates,
   ...control,
@@ -44,6 +49,7 @@ export const mutants: readonly Mutant[] = [
   ...errors,
   ...window,
   ...typing,
+  ...timers,
   ...direct,
   ...broadcast,
   ...transport,

@@ -3,6 +3,7 @@ import type { MessagesParts } from '#server/messages.js';
 import type { Parts } from '#server/parts.js';
 import { perform } from '#server/perform.js';
 import type { Connection, Outgoing, Request } from '#server/state.js';
+import { rooms } from './messages.rooms.js';
 import { type Mutant, mutant } from './mutant.js';
 
 /** A client's message with all its members, also those that the protocol ignores. */
@@ -86,6 +87,7 @@ const unidentified = wrong(({ identify, envelope }) => ({
 
 /** Faults of the chapter `messages`. */
 export const messages: readonly Mutant[] = [
+  ...rooms,
   mutant(
     'messages-json-object',
     'two-objects-in-a-frame',

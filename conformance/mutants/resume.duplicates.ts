@@ -1,18 +1,15 @@
 import type { Broker, Remembered } from '#server/broker/broker.js';
 import { after, type Maybe } from '#server/maybe.js';
 import type { Parts } from '#server/parts.js';
-import type { Connection, Core, Effect, Incoming, Request } from '#server/state.js';
+import type { Connection, Core, Effect, Incoming } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
+import { memories } from './resume.contents.js';
 
 type Resume = Parts['resume'];
 
 const wrong =
   (change: (right: Resume) => Partial<Resume>): Mutant['parts'] =>
   ({ resume }) => ({ resume: change(resume) });
-
-/** The digest of a request of which something is not looked at. */
-const blind = (change: (request: Request) => Partial<Request>) =>
-  wrong(({ digest }) => ({ digest: (request) => digest({ ...request, ...change(request) }) }));
 
 /** Something besides, whenever a request is found to be a repetition. */
 const onRepeat =
@@ -87,31 +84,9 @@ const slowly = (right: Broker): Partial<Broker> => ({
     new Promise((resolve) => setTimeout(() => resolve(right.publish(publication)), 10)),
 });
 
-const contents: readonly [
-  name: string,
-  fault: string,
-  change: (request: Request) => Partial<Request>,
-][] = [
-  [
-    'text-not-compared',
-    'Requests with another text are the same.',
-    ({ data }) => ({ data: { ...data, text: '' } }),
-  ],
-  [
-    'meta-not-compared',
-    'Requests with another meta are the same.',
-    ({ data: { meta: _, ...data } }) => ({ data }),
-  ],
-  ['room-not-compared', 'Requests for another room are the same.', () => ({ room: undefined })],
-  [
-    'payload-not-compared',
-    'Binary messages with another payload are the same.',
-    () => ({ payload: undefined }),
-  ],
-];
-
 /** Faults in recognising repeated requests. */
 export const duplicates: readonly Mutant[] = [
+  ...memories,
   mutant(
     'resume-duplicate-same-ack',
     'repetition-executed',
@@ -270,9 +245,6 @@ export const duplicates: readonly Mutant[] = [
           ? JSON.stringify([request.data['text'], request.data['meta'] ?? null])
           : ''),
     })),
-  ),
-  ...contents.map(([name, fault, change]) =>
-    mutant('resume-duplicate-other-content', name, fault, blind(change)),
   ),
   mutant(
     'resume-ids-private-to-user',

@@ -7,6 +7,7 @@ import { perform } from '#server/perform.js';
 import type { Connection, Effect, Outgoing } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
 import { duplicates } from './resume.duplicates.js';
+import { feeds } from './resume.feeds.js';
 import { inChat, tampered } from './tampering.js';
 
 type Resume = Parts['resume'];
@@ -488,4 +489,4 @@ const limits: readonly Mutant[] = [
 ];
 
 /** Faults of the chapter `resume`. */
-export const resume: readonly Mutant[] = [...replays, ...limits, ...duplicates];
+export const resume: readonly Mutant[] = [...replays, ...limits, ...feeds, ...duplicates];

@@ -1,0 +1,89 @@
+import { check } from '#conformance/harness/check.js';
+import type { Stage } from '#conformance/harness/stage.js';
+import type { Welcome } from '#conformance/harness/welcome.js';
+
+const bound = ({ heartbeat }: Welcome) => heartbeat.interval_ms + heartbeat.timeout_ms;
+
+// The most rooms that a connection may be in, where so many can be joined.
+function mostRooms(t: Stage): number {
+  const { max_rooms } = t.welcome.limits;
+  const joins = t.limitOf('join');
+  if (joins < max_rooms + 5)
+    t.notExercised(`${max_rooms} rooms cannot be joined within the announced ${joins} requests`);
+  return max_rooms;
+}
+
+/** The checks of spec/limits.md of what takes a place, and what gives it back. */
+export const places = [
+  check(
+    'limits-rooms-reached',
+    async (t) => {
+      const most = mostRooms(t);
+      const laptop = await t.connect('ann');
+      const phone = await t.connect('ann');
+      await Promise.all(Array.from({ length: most }, (_, i) => laptop.joins(`room-${i}`)));
+      const reply = await phone.request('join', {}, { room: 'elsewhere' });
+      t.assert(reply.type === 'ack', {
+        expected: `a connection joins its first room, while another of the user is in max_rooms = ${most}`,
+        actual: `${reply.type} ${reply.data.code ?? ''}: ${reply.data.message ?? ''}`,
+        hint: 'Count the rooms of each connection on its own.',
+      });
+    },
+    { variant: 'two-connections' },
+  ),
+
+  check(
+    'limits-rooms-rejoin-free',
+    async (t) => {
+      const most = mostRooms(t);
+      const ann = await t.connect('ann');
+      const [first] = await Promise.all(
+        Array.from({ length: Math.max(1, most - 1) }, (_, i) => ann.joins(`room-${i}`)),
+      );
+      const { epoch, seq } = first?.data ?? {};
+      const returns = async (what: string) => {
+        const reply = await ann.request('join', { since: { epoch, seq } }, { room: 'room-0' });
+        t.assert(reply.type === 'ack', {
+          expected: `an ack of a join with \`since\` of a room that one is in, ${what}`,
+          actual: `${reply.type} ${reply.data.code ?? ''}: ${reply.data.message ?? ''}`,
+          hint: 'A room that one is in takes no further place, however it is joined again.',
+        });
+      };
+      await returns('where there is a place left');
+      // A count of joins is full by now.
+      if (most > 1) await ann.joins('the-last');
+      await returns('where there is none');
+    },
+    { variant: 'since' },
+  ),
+
+  check(
+    'limits-connections-freed',
+    async (t) => {
+      const { max_connections_per_user: most } = t.welcome.limits;
+      if (most > 500)
+        t.notExercised(`${most} connections of one user are more than the suite opens`);
+      const silent = await t.connect('ann', { autoPong: false });
+      await Promise.all(Array.from({ length: most - 1 }, () => t.connect('ann')));
+      await silent.ends(bound(t.welcome));
+      // The server may need up to a second to notice.
+      await t.pause(1_000);
+      const next = await t.open({
+        token: t.mint('ann'),
+        subprotocols: ['parlor.v1'],
+        label: 'next',
+      });
+      await next.until(
+        () => next.received('welcome')[0] ?? next.closed,
+        () => ({ expected: 'a welcome', actual: 'neither a welcome nor a close came' }),
+        { outlivesClose: true },
+      );
+      t.assert(next.received('welcome').length > 0, {
+        expected: 'a connection is welcomed in the place of one that the heartbeat has ended',
+        actual: `${next.closed?.detail}`,
+        hint: 'Lower the count wherever a connection ends, not in the handler of an orderly close.',
+      });
+    },
+    { variant: 'silent', timers: true, takes: (welcome) => bound(welcome) + 1_000 },
+  ),
+];

@@ -1,0 +1,93 @@
+import { refuse } from '#server/errors.js';
+import type { Parts } from '#server/parts.js';
+import type { Connection, Core, Incoming } from '#server/state.js';
+import { type Mutant, mutant } from './mutant.js';
+
+/** What the room gate refuses besides. */
+const refusing =
+  (full: (core: Core, connection: Connection, incoming: Incoming) => boolean): Mutant['parts'] =>
+  ({ gates }: Parts) => ({
+    gates: {
+      room(core, connection, incoming) {
+        const { request, at } = incoming;
+        return request.type === 'join' && full(core, connection, incoming)
+          ? refuse(core, connection, request, at, 'too_many_rooms', 'Leave a room first.')
+          : gates.room(core, connection, incoming);
+      },
+    },
+  });
+
+const full = (core: Core, rooms: number) => rooms >= core.config.limits.max_rooms;
+
+// Connections whose place is not given back.
+const lost = new Set<string>();
+
+/** Faults in counting rooms and connections. */
+export const places: readonly Mutant[] = [
+  mutant(
+    'limits-rooms-reached',
+    'rooms-of-user-counted',
+    'The rooms of all connections of a user are counted together.',
+    refusing((core, connection, { request }) => {
+      if (connection.rooms.has(String(request.room))) return false;
+      let count = 0;
+      for (const { rooms } of core.users.get(connection.grant.user) ?? []) count += rooms.size;
+      return full(core, count);
+    }),
+  ),
+  mutant(
+    'limits-rooms-rejoin-free',
+    'return-takes-a-place',
+    'A join with `since` needs a free place, also in a room that one is in.',
+    refusing((core, { rooms }, { request }) => 'since' in request.data && full(core, rooms.size)),
+  ),
+  mutant(
+    'limits-rooms-rejoin-free',
+    'every-join-counted',
+    'Each join counts as a room.',
+    (parts) => {
+      const counts = new WeakMap<Connection, number>();
+      const gate = refusing(
+        (core, connection, { request }) =>
+          !connection.rooms.has(String(request.room)) && full(core, counts.get(connection) ?? 0),
+      );
+      return {
+        ...gate(parts),
+        steps: {
+          join(core, connection, incoming) {
+            counts.set(connection, (counts.get(connection) ?? 0) + 1);
+            return parts.steps['join']?.(core, connection, incoming) ?? [];
+          },
+          leave(core, connection, incoming) {
+            const count = counts.get(connection) ?? 0;
+            if (connection.rooms.has(String(incoming.request.room)))
+              counts.set(connection, count - 1);
+            return parts.steps['leave']?.(core, connection, incoming) ?? [];
+          },
+        },
+      };
+    },
+  ),
+  mutant(
+    'limits-connections-freed',
+    'place-of-the-silent-kept',
+    'A connection that the server itself ends for its silence keeps its place.',
+    ({ closes }) => ({
+      closes: {
+        send(closing, core, connection) {
+          if (closing.code === 4201) lost.add(connection.id);
+          return closes.send(closing, core, connection);
+        },
+      },
+    }),
+    {
+      broker: (right) => ({
+        exit(who, partings, reason, at) {
+          const left = right.exit(who, partings, reason, at);
+          if (lost.delete(who.connection)) void right.enter(who, Number.POSITIVE_INFINITY, at);
+          return left;
+        },
+      }),
+    },
+  ),
+];
