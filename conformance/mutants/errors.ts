@@ -4,7 +4,7 @@ import type { MessagesParts } from '#server/messages.js';
 import type { Parts } from '#server/parts.js';
 import type { Connection, Incoming, Outgoing, Request } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
-import { ungated } from './tampering.js';
+import { moved, ungated } from './tampering.js';
 
 const messages =
   (change: (right: MessagesParts) => Partial<MessagesParts>): Mutant['parts'] =>
@@ -53,15 +53,6 @@ const overlooks = (fits: (value: Readonly<Record<string, unknown>>) => boolean) 
 /** What a lenient reader makes of a text that is not JSON. */
 const reads = (lenient: (text: string) => string) =>
   messages(({ parse }) => ({ parse: (text) => parse(lenient(text)) }));
-
-/** A gate that stands just before another. */
-const moved =
-  (gate: Parts['precedence'][number], before: Parts['precedence'][number]): Mutant['parts'] =>
-  ({ precedence }) => {
-    const rest = precedence.filter((each) => each !== gate);
-    const at = rest.indexOf(before);
-    return { precedence: [...rest.slice(0, at), gate, ...rest.slice(at)] };
-  };
 
 /** What a message that does not even parse does to the connection. */
 const ends =

@@ -53,6 +53,20 @@ export const inChat =
   (change: (right: Parts['chat']) => Partial<Parts['chat']>): Mutant['parts'] =>
   ({ chat }) => ({ chat: change(chat) });
 
+/** The server with some decisions of its rates taken wrongly. */
+export const inRates =
+  (change: (right: Parts['rates']) => Partial<Parts['rates']>): Mutant['parts'] =>
+  ({ rates }) => ({ rates: change(rates) });
+
+/** A gate moved to just before another. */
+export const moved =
+  (gate: Parts['precedence'][number], before: Parts['precedence'][number]): Mutant['parts'] =>
+  ({ precedence }) => {
+    const rest = precedence.filter((each) => each !== gate);
+    const at = rest.indexOf(before);
+    return { precedence: [...rest.slice(0, at), gate, ...rest.slice(at)] };
+  };
+
 /** Lets one type of request pass a gate. */
 export const ungated =
   (gate: keyof Parts['gates'], type: string): Mutant['parts'] =>
