@@ -107,6 +107,19 @@ export const limits = [
     await ann.closes(1009);
   }),
 
+  check(
+    'limits-message-over-closed',
+    async ({ connect, welcome }) => {
+      const ann = await connect('ann');
+      ann.sendFrame({
+        opcode: opcodes.binary,
+        payload: Buffer.alloc(welcome.limits.max_message_bytes + 1, 1),
+      });
+      await ann.closes(1009);
+    },
+    { variant: 'binary' },
+  ),
+
   check('limits-message-fragments-counted', async ({ connect, welcome }) => {
     const ann = await connect('ann');
     const { max_message_bytes: most } = welcome.limits;
