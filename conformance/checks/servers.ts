@@ -35,6 +35,7 @@ export const strict: Shared = {
     PARLOR_MAX_PROTOCOL_ERRORS: '5',
     PARLOR_CONTROL_LIMIT: '20',
     PARLOR_CONTROL_WINDOW_MS: '1500',
+    PARLOR_CONTROL_CLOSE_AFTER: String(2 * CLOSE_AFTER),
   },
   shared: true,
 };
