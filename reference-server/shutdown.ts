@@ -10,8 +10,8 @@ export type Signal = 'SIGTERM' | 'SIGINT';
 export interface ShutdownParts {
   /** What one connection is told; `chance` is uniform from 0 to 1. */
   notice(core: Core, reason: Notice['reason'], chance: number): Notice;
-  /** The effects that tell it. */
-  announce(notice: Notice, at: Instant): readonly Effect[];
+  /** The effects that tell it to a connection. */
+  announce(notice: Notice, at: Instant, connection: Connection): readonly Effect[];
   /** How a connection ends that had this notice. */
   closing(notice: Notice): Closing;
   /** Milliseconds from the notice to the close. */
@@ -91,7 +91,7 @@ export function drain(core: Core, reason: Notice['reason'], random: () => number
   for (const connection of [...core.connections.values()]) {
     const notice = parts.notice(core, reason, random());
     connection.notice = notice;
-    perform(core, connection, parts.announce(notice, at));
+    perform(core, connection, parts.announce(notice, at, connection));
     core.agenda.in(parts.closesIn(notice), () => dismiss(core, connection, notice));
   }
 }

@@ -15,6 +15,8 @@ export const CLOSING_MS = 2_000;
 export interface Drained {
   label: string;
   user: string;
+  /** The rooms that it was in. */
+  rooms: readonly string[];
   /** Every message in order of arrival. */
   messages: readonly Received[];
   /** Its notices that came before the Close frame. */
@@ -23,7 +25,7 @@ export interface Drained {
   close: Close | undefined;
 }
 
-/** A drain of several clients in one room, as it was seen from outside. */
+/** A drain of several clients, as it was seen from outside. */
 export interface Drain {
   signal: NodeJS.Signals;
   clients: readonly Drained[];
@@ -43,11 +45,15 @@ export const QUIET = {
 
 const CLIENTS = 10;
 
+// A notice is for connections, not for rooms: two of them are in none, and two in two.
+const roomsOf = (index: number): readonly string[] =>
+  index < 6 ? ['lounge'] : index < 8 ? [] : ['lounge', 'hall'];
+
 /** What a client has seen so far. */
-export function seen({ label, user, log, closed }: Peer): Drained {
+export function seen({ label, user, log, closed }: Peer, rooms: readonly string[] = []): Drained {
   const end = closed?.at ?? Number.POSITIVE_INFINITY;
   const notices = log.filter(({ message, at }) => message.type === 'server_shutdown' && at <= end);
-  return { label, user, messages: log, notices, close: closed };
+  return { label, user, rooms, messages: log, notices, close: closed };
 }
 
 // What is late is for the checks to judge.
@@ -60,7 +66,13 @@ async function ended<T>(promise: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** Drains a server with ten clients in one room; made once for all checks that only look at it. */
+/** Whether a connection ended for what is its own, and not for the drain: a token that ends, a Pong that is late. */
+export function endedOnItsOwn({ close }: Drained): boolean {
+  if (close?.by !== 'frame') return false;
+  return close.code === 4201 || (close.code === 4001 && close.reason === 'token_expired');
+}
+
+/** Drains a server with ten clients, each in no room, one or two; made once for all checks that only look at it. */
 export function drainedBy(t: Stage, signal: 'SIGTERM' | 'SIGINT'): Promise<Drain> {
   return t.once(`drain by ${signal}`, () => observe(t, signal));
 }
@@ -70,7 +82,8 @@ async function observe(t: Stage, signal: 'SIGTERM' | 'SIGINT'): Promise<Drain> {
   const peers = await Promise.all(
     Array.from({ length: CLIENTS }, (_, index) => t.connect(`client-${index}`, { at: instance })),
   );
-  for (const peer of peers) await peer.joins('lounge');
+  for (const [index, peer] of peers.entries())
+    for (const room of roomsOf(index)) await peer.joins(room);
   for (const peer of peers) await peer.staysOpen();
   const lag = monitorEventLoopDelay({ resolution: 10 });
   lag.enable();
@@ -84,7 +97,13 @@ async function observe(t: Stage, signal: 'SIGTERM' | 'SIGINT'): Promise<Drain> {
   lag.disable();
   const exit = await ended(exits(t, instance, graceMs));
   const output = exit && exit.status !== 0 ? lastOutput(instance) : '';
-  return { signal, clients: peers.map(seen), exit, output, lagMs: lag.max / 1e6 };
+  return {
+    signal,
+    clients: peers.map((peer, index) => seen(peer, roomsOf(index))),
+    exit,
+    output,
+    lagMs: lag.max / 1e6,
+  };
 }
 
 /** How a server that is about to end received those who came then. */
@@ -152,8 +171,9 @@ export function exits(t: Stage, instance: Instance, graceMs: number) {
 
 /** Tells a drain that was observed for several checks in the timeline of one of them. */
 export function retold(t: Stage, { clients, exit, output, signal }: Drain): void {
-  t.note(`observed once for several checks: ${CLIENTS} clients in one room, then ${signal}`);
-  for (const { label, notices, close } of clients) {
+  t.note(`observed once for several checks: ${CLIENTS} clients, then ${signal}`);
+  for (const { label, rooms, notices, close } of clients) {
+    t.note(`${label} was in ${rooms.join(' and ') || 'no room'}`);
     for (const { message } of notices) t.note(`${label} received ${JSON.stringify(message)}`);
     t.note(`${label}: ${close?.detail ?? 'still open'}`);
   }

@@ -2,11 +2,15 @@ import { check } from '#conformance/harness/check.js';
 import type { Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
+import { Violation } from '#conformance/harness/verdict.js';
+import { bucketOf } from '#conformance/harness/welcome.js';
+import { LONG_QUEUE, river } from './floods.js';
 import {
   CLOSING_MS,
   type Drained,
   doorsOf,
   drainedBy,
+  endedOnItsOwn,
   exits,
   QUIET,
   retold,
@@ -41,17 +45,29 @@ const ofEach =
   async (t: Stage): Promise<void> => {
     const drain = await drainedBy(t, signal);
     retold(t, drain);
-    for (const client of drain.clients) judge(t, client, client.notices[0]?.message);
+    const drained = drain.clients.filter((client) => !endedOnItsOwn(client));
+    if (drained.length === 0)
+      t.inconclusive('every connection ended for what was its own before the drain closed it');
+    for (const client of drained) judge(t, client, client.notices[0]?.message);
   };
 
-const noticedOn = (signal: Signal) =>
-  ofEach(signal, (t, { label, notices, close }) => {
-    t.assert(notices.length === 1, {
-      expected: `one server_shutdown on each connection after ${signal}, before its Close frame`,
-      actual: `${label} received ${notices.length}, then: ${close?.detail ?? 'nothing'}`,
-      hint: HANDLER[signal],
+const ROOMS =
+  'Go through the connections, and not through the members of each room: a connection may be in no room or in several.';
+
+const noticedOn =
+  (signal: Signal) =>
+  async (t: Stage): Promise<void> => {
+    const { clients } = await drainedBy(t, signal);
+    const served = clients.some(({ notices }) => notices.length === 1);
+    const judge = ofEach(signal, (_, { label, rooms, notices, close }) => {
+      t.assert(notices.length === 1, {
+        expected: `one server_shutdown on each connection after ${signal}, before its Close frame`,
+        actual: `${label}, in ${rooms.join(' and ') || 'no room'}, received ${notices.length}, then: ${close?.detail ?? 'nothing'}`,
+        hint: served && rooms.length !== 1 ? ROOMS : HANDLER[signal],
+      });
     });
-  });
+    return judge(t);
+  };
 
 // What the rules about the close say of a connection without notice is for the rule of the notice to say.
 const closedAs = (signal: Signal, judge: (t: Stage, client: Drained, notice: Message) => void) =>
@@ -137,6 +153,23 @@ function judgeReplies(t: Stage, ann: Peer, asked: ReadonlyMap<string, number>): 
     });
   }
   return decided;
+}
+
+// More than the kernels keep for a client that never reads.
+const UNREAD_BYTES = 8 * 1024 * 1024;
+
+// What a look at a connection that has ended may take.
+const LOOK_MS = 200;
+
+// Fills the queue of a member that does not read, as far as the announced numbers let one user.
+async function fills(t: Stage, ann: Peer): Promise<void> {
+  const { limits, rates } = ann.announced;
+  const { pours, size } = river(t, ann);
+  const most = (bucketOf({ rates }, 'chat')?.limit ?? Number.POSITIVE_INFINITY) * size;
+  const budget = Math.min(UNREAD_BYTES, 0.75 * limits.max_queue_bytes, 0.75 * most);
+  let sent = 0;
+  do sent += (await pours()).length * size;
+  while (sent + 16 * size < budget);
 }
 
 const passive = { needs: ['start'], timers: true } as const;
@@ -295,12 +328,25 @@ export const shutdown = [
     'shutdown-silent-peer-cut',
     async (t) => {
       const [ann, sloth] = await t.join('lounge', 'ann', 'sloth');
-      sloth.autoClose = false;
-      sloth.pause();
+      const idle = await t.connect('idle');
+      for (const peer of [sloth, idle]) {
+        peer.autoClose = false;
+        peer.pause();
+      }
+      await fills(t, ann);
       const { data } = await signalled(t, ann);
-      await exits(t, t.instance, data.grace_ms ?? 0);
+      const found = await t.finds(() => exits(t, t.instance, data.grace_ms ?? 0));
+      if (!found) return;
+      idle.resume();
+      await t.pause(LOOK_MS);
+      if (idle.endedAt === undefined) throw found;
+      throw new Violation({
+        expected: found.expected,
+        actual: `${found.actual}: a connection whose client reads nothing, with much queued for it, is waited for; one with nothing queued was cut`,
+        hint: 'Cut what is left when the time is over, whatever waits to be written: a destroy, not an end that first lets the queue flow out.',
+      });
     },
-    { instance: { ...QUIET, PARLOR_GRACE_MS: '200' } },
+    { instance: { ...LONG_QUEUE, ...QUIET, PARLOR_GRACE_MS: '200' } },
   ),
 
   check(

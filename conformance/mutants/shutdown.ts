@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { opcodes } from '#conformance/harness/frames.js';
 import { type Frame, payloadOf } from '#server/frames.js';
 import type { Parts } from '#server/parts.js';
@@ -51,6 +52,16 @@ const serving = ({ handshake }: Parts) => ({
   checks: handshake.checks.filter((each) => each.name !== 'draining'),
 });
 
+// Nothing but an error ends a socket that has something left to write.
+function cutWhenRead(socket: Socket): void {
+  const destroy = socket.destroy.bind(socket);
+  socket.destroy = (error) => {
+    if (error || socket.writableLength === 0) return destroy(error);
+    socket.once('drain', () => destroy());
+    return socket;
+  };
+}
+
 /** Faults of the chapter `shutdown`. */
 export const shutdown: readonly Mutant[] = [
   mutant(
@@ -78,7 +89,30 @@ export const shutdown: readonly Mutant[] = [
     'notice-twice',
     'The notice is sent twice, by the handler of the signal and by the hook of the framework.',
     wrong((right) => ({
-      announce: (notice, at) => [...right.announce(notice, at), ...right.announce(notice, at)],
+      announce: (notice, at, connection) => [
+        ...right.announce(notice, at, connection),
+        ...right.announce(notice, at, connection),
+      ],
+    })),
+  ),
+  mutant(
+    'shutdown-notice-on-sigterm',
+    'notice-to-rooms-only',
+    'The notice is sent to the members of rooms, and connections in none get nothing.',
+    wrong((right) => ({
+      announce: (notice, at, connection) =>
+        connection.rooms.size === 0 ? [] : right.announce(notice, at, connection),
+    })),
+  ),
+  mutant(
+    'shutdown-notice-on-sigterm',
+    'notice-for-each-room',
+    'The notice is sent room by room, and a connection in two rooms gets two.',
+    wrong((right) => ({
+      announce: (notice, at, connection) =>
+        Array.from({ length: Math.max(1, connection.rooms.size) }, () =>
+          right.announce(notice, at, connection),
+        ).flat(),
     })),
   ),
   mutant(
@@ -220,6 +254,12 @@ export const shutdown: readonly Mutant[] = [
       shutdown: { patienceMs: LONG_MS },
       transport: { closeTimeoutMs: LONG_MS },
     }),
+  ),
+  mutant(
+    'shutdown-silent-peer-cut',
+    'full-queue-waited-for',
+    'A connection is cut only when everything that is queued for it has been read.',
+    () => ({ transport: { socket: (socket) => cutWhenRead(socket) } }),
   ),
   mutant(
     'shutdown-exit-status-zero',
