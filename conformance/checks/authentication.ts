@@ -104,7 +104,8 @@ const shapes = [
   check('authentication-token-missing', async (t) => {
     await closed(t, {}, 4001, 'token_missing');
     // Basic is another scheme, and so no credential here.
-    await closed(t, bearer('YW5uOmFubg==', 'Basic'), 4001, 'token_missing');
+    const basic = 'the header Authorization: Basic';
+    await closed(t, bearer('YW5uOmFubg==', 'Basic'), 4001, 'token_missing', basic);
   }),
 
   check('authentication-empty-token-refused', async (t) => {
