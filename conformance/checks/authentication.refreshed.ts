@@ -17,12 +17,15 @@ function refreshable(t: Stage): void {
 const refresh = (t: Stage, peer: Peer, claims: Record<string, unknown> = {}): Promise<Message> =>
   peer.acked('auth', { token: t.mint('ann', claims) });
 
+const WHOLE =
+  'After an auth the claims of the new token count, and nothing of the old ones: replace what you keep of a connection as a whole. A claim that the new token does not have is absent, and does not stay as it was.';
+
 async function allowed(t: Stage, ann: Peer, room: string, because: string): Promise<void> {
   const { type, data } = await ann.request('join', {}, { room });
   t.assert(type === 'ack', {
     expected: `an ack of the join of a room that is allowed: ${because}`,
     actual: `the reply is ${type} ${data.code ?? ''}: ${data.message ?? ''}`,
-    hint: 'After an auth the claims of the new token count, and nothing of the old ones: replace what you keep of a connection as a whole. A claim that the new token does not have is absent, and does not stay as it was.',
+    hint: WHOLE,
   });
 }
 
@@ -64,6 +67,23 @@ export const refreshed = [
       await allowed(t, ann, 'board', 'the token of the last acknowledged auth has no claim rooms');
     },
     { variant: 'refreshed' },
+  ),
+
+  check(
+    'broadcast-scope-required',
+    async (t) => {
+      refreshable(t);
+      const ann = await t.connect('ann', { claims: { scope: 'parlor:broadcast' } });
+      await refresh(t, ann);
+      const { type, data } = await ann.request('broadcast', { text: 'x' });
+      t.assert(type === 'error' && data.code === 'forbidden', {
+        expected: 'forbidden, for the token of the last acknowledged auth has no scope',
+        actual: `${ann.label} received ${type} ${data.code ?? ''}`,
+        hint: WHOLE,
+      });
+    },
+    // Where it is wrongly accepted, it reaches the connections of every check.
+    { variant: 'refreshed', alone: 'apart' },
   ),
 
   check(
@@ -148,6 +168,7 @@ export const refreshed = [
     async (t) => {
       refreshable(t);
       const { peer, tries } = await start(t);
+      if (tries.rate.types.includes('auth')) t.notExercised('an auth counts in this bucket, too');
       await tries.burst(tries.rate.limit);
       await refresh(t, peer);
       await tries.burst(1);

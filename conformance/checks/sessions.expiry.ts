@@ -2,7 +2,8 @@ import { check } from '#conformance/harness/check.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { OpenOptions, Stage } from '#conformance/harness/stage.js';
 import { Violation } from '#conformance/harness/verdict.js';
-import { closed, decided, opened } from './openings.js';
+import { CLOSE_WITHIN_MS, inTime, lasting, soon, untilEnd } from './authentication.lifetime.js';
+import { closed, decided, opened, welcomed } from './openings.js';
 
 /** A session of the target: the value of its cookie, and its user. */
 export interface Session {
@@ -111,5 +112,21 @@ export const expiry = [
       await peer.staysOpen();
     },
     { ...ending, variant: 'session', takes: () => ENDING_MS + AFTER_MS },
+  ),
+
+  check(
+    'authentication-refresh-expires',
+    async (t) => {
+      const session = t.session(1);
+      const peer = await welcomed(t, sending(t, cookieOf(session)));
+      const exp = soon();
+      const token = t.secret(t.minter.mint(session.user, { exp }));
+      await inTime(t, exp, () => peer.acked('auth', { token }));
+      const hint =
+        'The connection came with a session, and was given a token by an auth: from its ack on the exp of the token ends it, as if it had come with one.';
+      const within = untilEnd(t, exp) + CLOSE_WITHIN_MS;
+      await peer.closes(4001, 'token_expired', within, hint);
+    },
+    { ...lasting, needs, variant: 'session' },
   ),
 ];

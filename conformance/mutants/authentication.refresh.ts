@@ -121,6 +121,18 @@ const taken: readonly Mutant[] = [
   ),
   mutant(
     'authentication-refresh-expires',
+    'refresh-of-session-endless',
+    'A connection that came with a session is not closed for the expiry of a token.',
+    after(({ core, connection, old, effects }) => {
+      if (old.method === 'session' && !failed(effects)) {
+        for (const alarm of connection.alarms.splice(0)) core.agenda.cancel(alarm);
+        connection.grant = { ...connection.grant, method: 'session' };
+      }
+      return undefined;
+    }),
+  ),
+  mutant(
+    'authentication-refresh-expires',
     'refresh-only-later',
     'A new token that ends earlier does not shorten the time.',
     after(({ core, connection, old }) => {

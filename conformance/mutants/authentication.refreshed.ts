@@ -36,6 +36,17 @@ export const refreshed: readonly Mutant[] = [
     }),
   ),
   mutant(
+    'broadcast-scope-required',
+    'refresh-scopes-kept',
+    'The scopes of a new token are added to those of the old one.',
+    after(({ connection, old, effects }) => {
+      const { grant } = connection;
+      if (!failed(effects))
+        connection.grant = { ...grant, scopes: [...old.scopes, ...grant.scopes] };
+      return undefined;
+    }),
+  ),
+  mutant(
     'limits-rooms-reached',
     'refresh-room-place-kept',
     'A room that a new token takes away still counts among the rooms of the connection.',
