@@ -1,6 +1,8 @@
 import { check } from '#conformance/harness/check.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import type { Welcome } from '#conformance/harness/welcome.js';
+import type { Close } from '#conformance/harness/wire.js';
+import { breaksFraming, isEnded, type Provoke, sendsTooMuch } from './endings.js';
 
 const bound = ({ heartbeat }: Welcome) => heartbeat.interval_ms + heartbeat.timeout_ms;
 
@@ -11,6 +13,24 @@ function mostRooms(t: Stage): number {
   if (joins < max_rooms + 5)
     t.notExercised(`${max_rooms} rooms cannot be joined within the announced ${joins} requests`);
   return max_rooms;
+}
+
+// How a server ends connections, beside a heartbeat.
+const ENDS: readonly Provoke[] = [sendsTooMuch, breaksFraming];
+
+// In the place of a connection that the server has ended, another is welcomed.
+async function isWelcomed(t: Stage, ended: Close | undefined): Promise<void> {
+  const next = await t.open({ token: t.mint('ann'), subprotocols: ['parlor.v1'], label: 'next' });
+  await next.until(
+    () => next.received('welcome')[0] ?? next.closed,
+    () => ({ expected: 'a welcome', actual: 'neither a welcome nor a close came' }),
+    { outlivesClose: true },
+  );
+  t.assert(next.received('welcome').length > 0, {
+    expected: `a connection is welcomed in the place of each that the server has ended, of one for: ${ended?.detail}`,
+    actual: `${next.closed?.detail}`,
+    hint: 'Lower the count wherever a connection ends, and not in the handler of an orderly close alone.',
+  });
 }
 
 /** The checks of spec/limits.md of what takes a place, and what gives it back. */
@@ -64,26 +84,17 @@ export const places = [
       if (most > 500)
         t.notExercised(`${most} connections of one user are more than the suite opens`);
       const silent = await t.connect('ann', { autoPong: false });
-      await Promise.all(Array.from({ length: most - 1 }, () => t.connect('ann')));
-      await silent.ends(bound(t.welcome));
+      const others = await Promise.all(Array.from({ length: most - 1 }, () => t.connect('ann')));
+      const ended = [silent, ...others].slice(0, 1 + ENDS.length);
+      for (const [i, end] of ENDS.entries()) {
+        const other = others[i];
+        if (other) await end(t, other);
+      }
+      for (const peer of ended) await isEnded(t, peer, bound(t.welcome));
       // The server may need up to a second to notice.
       await t.pause(1_000);
-      const next = await t.open({
-        token: t.mint('ann'),
-        subprotocols: ['parlor.v1'],
-        label: 'next',
-      });
-      await next.until(
-        () => next.received('welcome')[0] ?? next.closed,
-        () => ({ expected: 'a welcome', actual: 'neither a welcome nor a close came' }),
-        { outlivesClose: true },
-      );
-      t.assert(next.received('welcome').length > 0, {
-        expected: 'a connection is welcomed in the place of one that the heartbeat has ended',
-        actual: `${next.closed?.detail}`,
-        hint: 'Lower the count wherever a connection ends, not in the handler of an orderly close.',
-      });
+      for (const { closed } of ended) await isWelcomed(t, closed);
     },
-    { variant: 'silent', timers: true, takes: (welcome) => bound(welcome) + 1_000 },
+    { variant: 'ended-by-server', timers: true, takes: (welcome) => bound(welcome) + 1_000 },
   ),
 ];

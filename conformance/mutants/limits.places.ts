@@ -1,3 +1,4 @@
+import type { Broker } from '#server/broker/broker.js';
 import { refuse } from '#server/errors.js';
 import type { Parts } from '#server/parts.js';
 import type { Connection, Core, Incoming } from '#server/state.js';
@@ -21,6 +22,14 @@ const full = (core: Core, rooms: number) => rooms >= core.config.limits.max_room
 
 // Connections whose place is not given back.
 const lost = new Set<string>();
+
+const keeping = (right: Broker): Partial<Broker> => ({
+  exit(who, partings, reason, at) {
+    const left = right.exit(who, partings, reason, at);
+    if (lost.delete(who.connection)) void right.enter(who, Number.POSITIVE_INFINITY, at);
+    return left;
+  },
+});
 
 /** Faults in counting rooms and connections. */
 export const places: readonly Mutant[] = [
@@ -68,26 +77,25 @@ export const places: readonly Mutant[] = [
       };
     },
   ),
-  mutant(
-    'limits-connections-freed',
-    'place-of-the-silent-kept',
-    'A connection that the server itself ends for its silence keeps its place.',
-    ({ closes }) => ({
-      closes: {
-        send(closing, core, connection) {
-          if (closing.code === 4201) lost.add(connection.id);
-          return closes.send(closing, core, connection);
-        },
-      },
-    }),
-    {
-      broker: (right) => ({
-        exit(who, partings, reason, at) {
-          const left = right.exit(who, partings, reason, at);
-          if (lost.delete(who.connection)) void right.enter(who, Number.POSITIVE_INFINITY, at);
-          return left;
+  ...(
+    [
+      ['silent', 'itself ends for its silence', 4201],
+      ['oversized', 'closes for a message that is too large', 1009],
+    ] as const
+  ).map(([name, why, code]) =>
+    mutant(
+      'limits-connections-freed',
+      `place-of-the-${name}-kept`,
+      `A connection that the server ${why} keeps its place.`,
+      ({ logs }) => ({
+        logs: {
+          disconnect(core, connection, closing) {
+            if (closing.code === code) lost.add(connection.id);
+            return logs.disconnect(core, connection, closing);
+          },
         },
       }),
-    },
+      { broker: keeping },
+    ),
   ),
 ];
