@@ -99,6 +99,9 @@ export const refreshed = [
       const ann = await t.connect('ann');
       await ann.joins('taken-away');
       await refresh(t, ann, { rooms: [] });
+      // A server that takes the connection out after the ack says here that it has.
+      const untold = await t.finds(() => ann.receives('leave', { room: 'taken-away' }));
+      if (untold) t.notSeen(`the connection was not told that it left the room: ${untold.actual}`);
       await refresh(t, ann);
       const rooms = Array.from({ length: max_rooms }, (_, i) => `room-${i}`);
       const replies = await Promise.all(rooms.map((room) => ann.request('join', {}, { room })));
