@@ -2,6 +2,7 @@ import { check } from '#conformance/harness/check.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import type { Rate } from '#conformance/harness/welcome.js';
+import { unfillable } from './attempts.js';
 import { start } from './rates.bursts.js';
 import { strict } from './servers.js';
 
@@ -18,6 +19,8 @@ async function speakers(t: Stage, count: number): Promise<{ peers: Peer[]; rate:
   const rate = peers[0]?.announced.rates.find(({ bucket }) => bucket === 'messages') as Rate;
   if (rate.close_after === 0)
     t.notExercised('the instance does not announce the close_after that it was given');
+  const reason = unfillable(rate);
+  if (reason !== undefined) t.notExercised(reason);
   return { peers, rate };
 }
 
