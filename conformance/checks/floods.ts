@@ -5,7 +5,7 @@ import type { Stage } from '#conformance/harness/stage.js';
 import type { Violation } from '#conformance/harness/verdict.js';
 import { bucketOf } from '#conformance/harness/welcome.js';
 import { untilThrownOut } from './endings.js';
-import { returnsTo, settled } from './operations.numbers.js';
+import { active, returnsTo, settled } from './operations.numbers.js';
 import { ENVELOPE } from './queues.js';
 
 const MIB = 1024 * 1024;
@@ -112,9 +112,13 @@ interface Flood {
 }
 
 async function observe(t: Stage): Promise<Flood> {
-  const before = t.welcome.features.includes('operations') ? await settled(t) : undefined;
-  const rushed = await rushes(t, before);
+  const telling = t.welcome.features.includes('operations');
+  const rushed = await t.finds(async () => telling && rushes(t));
   const [ann, bob, sloth] = await t.join('lounge', 'ann', 'bob', 'sloth');
+  let there = Number.NaN;
+  const untold = await t.finds(async () => {
+    if (telling) there = await active(t);
+  });
   let next = 0;
   const others = await t.finds(() =>
     floods(t, ann, sloth, async (texts) => {
@@ -135,25 +139,24 @@ async function observe(t: Stage): Promise<Flood> {
     );
   });
   const loss = await t.finds(() => reads(t, ann, sloth));
-  const counted = await isCounted(t, sloth, before === undefined ? undefined : before + 2);
+  const counted = untold ?? (await t.finds(async () => telling && uncounted(t, sloth, there - 1)));
   return { others, kept, loss, counted, rushed };
 }
 
-// That a connection which the server has ended is still in `active_connections`, which is to be as many.
-async function isCounted(t: Stage, { closed }: Peer, many: number | undefined) {
-  if (!closed || many === undefined) return undefined;
-  return t.finds(() => returnsTo(t, many, `the server's end of a connection (${closed.detail})`));
+// Holds a connection that the server has ended to be out of `active_connections`, which is to be as many.
+async function uncounted(t: Stage, { closed }: Peer, many: number): Promise<void> {
+  if (closed) await returnsTo(t, many, `the server's end of a connection (${closed.detail})`);
 }
 
 // On a server of one's own, where others do not count.
-async function rushes(t: Stage, before: number | undefined): Promise<Violation | undefined> {
+async function rushes(t: Stage): Promise<void> {
+  const before = await settled(t);
   const hasty = await t.connect('hasty');
   const enough = untilThrownOut(hasty.announced, 'ping');
-  if (enough === 0) return undefined;
+  if (enough === 0) return;
   for (let sent = 0; sent < enough; sent += 1) hasty.send('ping', {});
   // That it is not ended is for the rules about rates to say.
-  if (await t.finds(() => hasty.ends())) return undefined;
-  return isCounted(t, hasty, before);
+  if (!(await t.finds(() => hasty.ends()))) await uncounted(t, hasty, before);
 }
 
 // One who reads again finds every chat up to the end of the connection.
