@@ -44,7 +44,6 @@ export const budget = [
   check(
     'errors-budget-spent',
     async (t) => {
-      if (!t.welcome.features.includes('binary')) t.notExercised('`binary` is not announced');
       const ann = await t.connect('ann');
       const half = Math.floor((most(t) - 1) / 2);
       await err(ann, most(t) - 1 - half);
@@ -54,7 +53,7 @@ export const budget = [
       }
       ann.sendBytes(UNREADABLE);
       const hint =
-        'A binary message that cannot be read is a protocol error like any other: count it.';
+        'A binary message that is unsupported or cannot be read is a protocol error: count it.';
       await ann.closes(4000, 'too_many_protocol_errors', 0, hint);
     },
     { variant: 'binary' },

@@ -58,8 +58,13 @@ export const closing = [
     async (t) => {
       const { peers, rate } = await speakers(t, 1);
       const [ann] = peers as [Peer];
-      for (let i = 0; i < rate.limit + rate.close_after; i += 1)
-        ann.send('chat', { text: 'x' }, ROOM);
+      const speak = (count: number) => {
+        for (let i = 0; i < count; i += 1) ann.send('chat', { text: 'x' }, ROOM);
+      };
+      speak(rate.limit);
+      // By then the wait is shorter than the window.
+      await t.pause(rate.window_ms * 0.3);
+      speak(rate.close_after);
       const { reason } = await ann.closes(4101, /^rate_limited(;|$)/);
       const told = /;retry_after_ms=(\d+)$/.exec(reason)?.[1];
       const wait = ann.received('error').at(-1)?.data['retry_after_ms'];
