@@ -1,6 +1,7 @@
 import { check } from '#conformance/harness/check.js';
 import type { RuleId } from '#conformance/harness/requirements.js';
 import type { Stage } from '#conformance/harness/stage.js';
+import { messagesRate } from './attempts.js';
 import { oneTooMany, opened, refusals, welcomed } from './openings.js';
 import { CLOSE_AFTER, strict } from './servers.js';
 import { drainedBy, retold } from './shutdown.drain.js';
@@ -52,7 +53,7 @@ export const closes = [
     async (t) => {
       const ann = await t.connect('ann');
       await ann.joins('lounge');
-      const bucket = t.rate('messages');
+      const bucket = messagesRate(t);
       for (let count = 0; count < bucket.limit + CLOSE_AFTER; count += 1)
         ann.send('chat', { text: 'again' }, { room: 'lounge' });
       const { code } = await ann.ends();

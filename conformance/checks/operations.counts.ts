@@ -1,5 +1,6 @@
 import { check } from '#conformance/harness/check.js';
 import type { Welcome } from '#conformance/harness/welcome.js';
+import { messagesRate } from './attempts.js';
 import { CLOSE_WITHIN_MS, SHORT_S, shortLived, soon, untilEnd } from './authentication.lifetime.js';
 import { breaksFraming, errsTooOften, isEnded, type Provoke, sendsTooMuch } from './endings.js';
 import { ofFlood } from './floods.js';
@@ -183,7 +184,7 @@ export const counts = [
   check(
     'operations-messages-exclude-refused',
     async (t) => {
-      const { limit } = t.rate('messages');
+      const { limit } = messagesRate(t);
       const [ann] = await t.join('lounge', 'ann');
       if (!ann) return;
       const before = await total(t);

@@ -1,6 +1,7 @@
 import { check } from '#conformance/harness/check.js';
 import type { HttpAnswer } from '#conformance/harness/http.js';
 import type { Stage } from '#conformance/harness/stage.js';
+import { messagesRate } from './attempts.js';
 import { counts } from './operations.counts.js';
 import { active, HEALTH, type Numbers, STATS, settled, stats } from './operations.numbers.js';
 import { doorsOf, retoldDoors } from './shutdown.drain.js';
@@ -139,14 +140,13 @@ export const operations = [
     'operations-rate-consistent',
     async (t) => {
       const [ann] = await t.join('lounge', 'ann');
-      for (let i = 0; i < t.rate('messages').limit; i += 1)
-        await ann?.chat('lounge', `message ${i}`);
+      for (let i = 0; i < messagesRate(t).limit; i += 1) await ann?.chat('lounge', `message ${i}`);
       const {
         total_messages: all = 0,
         uptime_seconds: up = 0,
         messages_per_second: rate = -1,
       } = await stats(t);
-      const sent = t.rate('messages').limit;
+      const sent = messagesRate(t).limit;
       // Whole seconds leave up to one unsaid, on either side.
       const unsaid = Number.isInteger(up) ? 1 : 0.05;
       const [shortest, longest] = [Math.max(up - unsaid, 0.001), up + unsaid];
