@@ -7,6 +7,7 @@ const ROOM = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/;
 const DEEPEST = 64;
 /** The types that are carried out, and whether they need a room. */
 const types = { join: true, leave: true, members: true, chat: true, typing: true, ping: false };
+const roomTypes = [...Object.keys(types).filter((type) => types[type]), 'binary'];
 const unannounced = ['auth', 'direct', 'broadcast', 'binary'];
 const protocolErrors = [
   'invalid_json',
@@ -77,6 +78,8 @@ function checkEnvelope(request) {
     take(request, 'room', (value) => ROOM.test(value)),
     !('data' in message) || isObject(message.data),
   ];
+  // Elsewhere a room has no meaning, and no reply carries it.
+  if (!roomTypes.includes(request.type)) request.room = undefined;
   if (sound.includes(false))
     throw new Refusal('invalid_envelope', 'type, id, room and data have to be of their form.');
   request.data = message.data ?? {};
