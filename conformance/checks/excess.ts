@@ -1,5 +1,8 @@
 import type { Attempts } from './attempts.js';
 
+// So many messages more than a limit tell a limit that is off by one from none.
+const PROBES = 2;
+
 /**
  * The likely cause of messages that were admitted beyond the log: undefined where there were none. What stands to reason
  * (`guess`) is said only where a burst of somebody else shows that the limit itself holds.
@@ -10,15 +13,16 @@ export async function whyAdmitted(
   guess: string,
 ): Promise<string | undefined> {
   if (tries.surplus === 0) return undefined;
-  const { limit, close_after } = tries.rate;
-  // Another burst could end the connection of somebody else, and tell less than what is known.
-  if (close_after > 0) return guess;
   const other = await somebody();
-  await other.burst(limit + 2);
+  // What overflowed may be another bucket than the one that is probed.
+  const { limit, close_after } = other.rate;
+  // The burst could end the connection of somebody else, and tell less than what is known.
+  if (close_after > 0 && close_after <= PROBES) return guess;
+  await other.burst(limit + PROBES);
   if (other.admitted <= limit) return guess;
   if (other.admitted === limit + 1)
-    return `Off by one: of ${limit + 2} messages at once ${limit + 1} are admitted. Compare before you append: a log that already holds \`limit\` = ${limit} entries refuses.`;
-  return `All of ${limit + 2} messages at once are admitted: no limit of ${limit} holds. See that the limiter is asked for each message, with the announced number, and keeps its log between them.`;
+    return `Off by one: of ${limit + PROBES} messages at once ${limit + 1} are admitted. Compare before you append: a log that already holds \`limit\` = ${limit} entries refuses.`;
+  return `All of ${limit + PROBES} messages at once are admitted: no limit of ${limit} holds. See that the limiter is asked for each message, with the announced number, and keeps its log between them.`;
 }
 
 /** What a full bucket shows that admitted one more before its window had passed: `tries` goes on with a whole burst. */

@@ -4,6 +4,7 @@ import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import type { Rate } from '#conformance/harness/welcome.js';
 import { Attempts, unfillable } from './attempts.js';
+import { why } from './rates.bursts.js';
 import { tight } from './rates.windows.js';
 import { CLOSE_AFTER, strict } from './servers.js';
 
@@ -61,10 +62,8 @@ export const control = [
         types.map(async (type) => {
           const { tries } = await only(t, type);
           await tries.burst(tries.rate.limit + 1 - tries.admitted);
-          tries.judge({
-            lastIs: 'refused',
-            hint: `Ask the limiter for each \`${type}\`: the bucket ${tries.rate.bucket} lists it, whatever becomes of the message.`,
-          });
+          const guess = `Ask the limiter for each \`${type}\`: the bucket ${tries.rate.bucket} lists it, whatever becomes of the message.`;
+          tries.judge({ lastIs: 'refused', hint: await why(t, tries, guess, type) });
         }),
       );
     },

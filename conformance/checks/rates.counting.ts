@@ -138,10 +138,9 @@ export const counting = [
         PLENTY,
       );
       await tries.burst(rate.limit + 1);
-      tries.judge({
-        lastIs: 'refused',
-        hint: 'Ask the limiter before the number of rooms: a join that is answered with too_many_rooms counts.',
-      });
+      const guess =
+        'Ask the limiter before the number of rooms: a join that is answered with too_many_rooms counts.';
+      tries.judge({ lastIs: 'refused', hint: await why(t, tries, guess) });
     },
     { variant: PLENTY },
   ),

@@ -120,7 +120,7 @@ export const rates = [
       });
       await tries.burst(rate.limit + types.length);
       const hint = `The messages of all types of a bucket count together: ${rate.types.join(', ')}.`;
-      tries.judge({ lastIs: 'refused', hint });
+      tries.judge({ lastIs: 'refused', hint: await why(t, tries, hint) });
     },
     { variant: 'several-types' },
   ),
