@@ -101,3 +101,6 @@ else {
   console.log(`${all.length - failed} passed, ${failed} failed`);
   process.exitCode = failed > 0 ? 1 : 0;
 }
+
+// A run leaves nothing behind: not a check either that was given up and goes on.
+process.exit();
