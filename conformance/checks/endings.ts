@@ -1,6 +1,5 @@
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import { Violation } from '#conformance/harness/verdict.js';
 import { bucketOf, type Welcome } from '#conformance/harness/welcome.js';
 import type { Close } from '#conformance/harness/wire.js';
 
@@ -40,11 +39,6 @@ export const chatsTooMuch: Provoke = (t, peer) => {
 };
 
 /** How a connection ends that was made to; that it does not is for other rules to say. */
-export async function isEnded(t: Stage, peer: Peer, extraMs = 0): Promise<Close> {
-  try {
-    return await peer.ends(extraMs);
-  } catch (error) {
-    if (error instanceof Violation) return t.notSeen(`the server does not end ${peer.label}`);
-    throw error;
-  }
+export function isEnded(t: Stage, peer: Peer, extraMs = 0): Promise<Close> {
+  return t.seen(peer.ends(extraMs), `the server does not end ${peer.label}`);
 }

@@ -6,7 +6,6 @@ import { answered, unsupported } from './errors.answers.js';
 import { budget } from './errors.budget.js';
 import { hostile } from './errors.hostile.js';
 import { order } from './errors.order.js';
-import { window } from './errors.window.js';
 
 const json = (value: unknown) => JSON.stringify(value);
 
@@ -323,7 +322,6 @@ export const errors = [
 
   ...order,
   ...budget,
-  ...window,
   ...hostile,
 ];
 

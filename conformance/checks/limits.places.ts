@@ -2,18 +2,10 @@ import { check } from '#conformance/harness/check.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import type { Welcome } from '#conformance/harness/welcome.js';
 import type { Close } from '#conformance/harness/wire.js';
+import { mostConnections, mostRooms } from './capacity.js';
 import { breaksFraming, isEnded, type Provoke, sendsTooMuch } from './endings.js';
 
 const bound = ({ heartbeat }: Welcome) => heartbeat.interval_ms + heartbeat.timeout_ms;
-
-// The most rooms that a connection may be in, where so many can be joined.
-function mostRooms(t: Stage): number {
-  const { max_rooms } = t.welcome.limits;
-  const joins = t.limitOf('join');
-  if (joins < max_rooms + 5)
-    t.notExercised(`${max_rooms} rooms cannot be joined within the announced ${joins} requests`);
-  return max_rooms;
-}
 
 // How a server ends connections, beside a heartbeat.
 const ENDS: readonly Provoke[] = [sendsTooMuch, breaksFraming];
@@ -80,9 +72,7 @@ export const places = [
   check(
     'limits-connections-freed',
     async (t) => {
-      const { max_connections_per_user: most } = t.welcome.limits;
-      if (most > 500)
-        t.notExercised(`${most} connections of one user are more than the suite opens`);
+      const most = mostConnections(t);
       const silent = await t.connect('ann', { autoPong: false });
       const others = await Promise.all(Array.from({ length: most - 1 }, () => t.connect('ann')));
       const ended = [silent, ...others].slice(0, 1 + ENDS.length);

@@ -4,6 +4,7 @@ import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import type { Changes } from '#conformance/harness/tokens.js';
 import { Violation } from '#conformance/harness/verdict.js';
+import { fillConnections, fillRooms } from './capacity.js';
 import { longestAnswered } from './queues.js';
 
 const FREED =
@@ -26,23 +27,6 @@ function inFragments(peer: Peer, text: string, size: number): void {
       payload: bytes.subarray(from, from + size),
       fin: from + size >= bytes.length,
     });
-}
-
-// Joins as many rooms as a connection may be in.
-async function fillRooms(t: Stage): Promise<Peer> {
-  const { max_rooms } = t.welcome.limits;
-  const joins = t.limitOf('join');
-  if (joins < max_rooms + 5)
-    t.notExercised(`${max_rooms} rooms cannot be joined within the announced ${joins} requests`);
-  const ann = await t.connect('ann');
-  await Promise.all(Array.from({ length: max_rooms }, (_, i) => ann.joins(`room-${i}`)));
-  return ann;
-}
-
-async function fillConnections(t: Stage, label: string): Promise<Peer[]> {
-  const { max_connections_per_user: most } = t.welcome.limits;
-  if (most > 500) t.notExercised(`${most} connections of one user are more than the suite opens`);
-  return Promise.all(Array.from({ length: most }, () => t.connect(label)));
 }
 
 const text = (unit: string, bytes: number): string => {

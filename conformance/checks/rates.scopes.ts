@@ -30,6 +30,23 @@ async function exhaust(t: Stage, peer: Peer, rate: Rate): Promise<Attempts> {
   return tries;
 }
 
+// The bucket of messages, which all connections of a user share.
+function sharedRate(t: Stage): Rate {
+  const rate = messagesRate(t);
+  return rate.scope === 'user'
+    ? rate
+    : t.notExercised(`the bucket ${rate.bucket} is of scope ${rate.scope}`);
+}
+
+// The user's connection closes, its only one, and another goes on with the log.
+async function comesBack(t: Stage, peer: Peer, tries: Attempts): Promise<Attempts> {
+  peer.close(1000);
+  await peer.ends();
+  const again = await t.connect('ann');
+  await again.joins('room-of-ann');
+  return tries.goOn(() => again.request('chat', { text: 'x' }, { room: 'room-of-ann' }));
+}
+
 /** The checks of spec/rates.md of what counts together and what counts apart. */
 export const scopes = [
   check('rates-buckets-apart', async (t) => {
@@ -40,9 +57,7 @@ export const scopes = [
   }),
 
   check('rates-user-scope-shared', async (t) => {
-    const rate = messagesRate(t);
-    if (rate.scope !== 'user')
-      return t.notExercised(`the bucket ${rate.bucket} is of scope ${rate.scope}`);
+    const rate = sharedRate(t);
     const { tries } = await start(t);
     await tries.burst(rate.limit);
     const second = await t.connect('ann');
@@ -56,9 +71,7 @@ export const scopes = [
   check(
     'rates-user-scope-shared',
     async (t) => {
-      const rate = messagesRate(t);
-      if (rate.scope !== 'user')
-        return t.notExercised(`the bucket ${rate.bucket} is of scope ${rate.scope}`);
+      const rate = sharedRate(t);
       const { peer, tries } = await start(t);
       const second = await t.connect('ann');
       await tries.burst(rate.limit);
@@ -74,16 +87,10 @@ export const scopes = [
   ),
 
   check('rates-user-scope-survives-reconnect', async (t) => {
-    const rate = messagesRate(t);
-    if (rate.scope !== 'user')
-      return t.notExercised(`the bucket ${rate.bucket} is of scope ${rate.scope}`);
+    const rate = sharedRate(t);
     const { peer, tries } = await start(t);
     await tries.burst(rate.limit);
-    peer.close(1000);
-    await peer.ends();
-    const again = await t.connect('ann');
-    await again.joins('room-of-ann');
-    const more = tries.goOn(() => again.request('chat', { text: 'x' }, { room: 'room-of-ann' }));
+    const more = await comesBack(t, peer, tries);
     await more.burst(1);
     const guess = "The log goes with the connection; it has to outlive the user's last one.";
     more.judge({ lastIs: 'refused', hint: await why(t, more, guess) });
@@ -93,18 +100,12 @@ export const scopes = [
   check(
     'rates-user-scope-survives-reconnect',
     async (t) => {
-      const rate = messagesRate(t);
-      if (rate.scope !== 'user')
-        return t.notExercised(`the bucket ${rate.bucket} is of scope ${rate.scope}`);
+      const rate = sharedRate(t);
       const half = Math.floor(rate.limit / 2);
       if (half < 1) return t.notExercised('with a limit of one there is no half a burst');
       const { peer, tries } = await start(t);
       await tries.burst(half);
-      peer.close(1000);
-      await peer.ends();
-      const again = await t.connect('ann');
-      await again.joins('room-of-ann');
-      const more = tries.goOn(() => again.request('chat', { text: 'x' }, { room: 'room-of-ann' }));
+      const more = await comesBack(t, peer, tries);
       await more.burst(rate.limit - half + 1);
       const guess =
         "A log that is not full is dropped when the user's last connection closes; forget a log once all of it is older than window_ms, and no sooner.";

@@ -3,9 +3,8 @@ import type { Peer } from '#conformance/harness/peer.js';
 import type { RuleId } from '#conformance/harness/requirements.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import type { Violation } from '#conformance/harness/verdict.js';
-import { bucketOf } from '#conformance/harness/welcome.js';
 import { ENVELOPE } from './queues.js';
-import { keeps, seqs } from './resume.returns.js';
+import { keeps, seqs, talks } from './resume.returns.js';
 import { patient } from './servers.js';
 
 // More than the kernels keep of what a peer does not read from the beginning, and half a queue besides.
@@ -27,20 +26,12 @@ interface Feed {
 
 // Bob says so much that a replay of it does not fit into any queue.
 async function fills(t: Stage, bob: Peer): Promise<void> {
-  const { limits, rates } = bob.announced;
+  const { limits } = bob.announced;
   const size = Math.min(limits.max_message_bytes, limits.max_queue_bytes / 2, 64 * 1024) - ENVELOPE;
   if (size < 4 * ENVELOPE) t.notExercised(`\`max_message_bytes\` is ${limits.max_message_bytes}`);
   const count = Math.ceil(BYTES / size);
   keeps(t, bob, count);
-  const limit = bucketOf({ rates }, 'chat')?.limit ?? count;
-  if (limit < count + 10) t.notExercised(`the instance admits ${limit} messages, not ${count}`);
-  const fill = 'x'.repeat(size - ENVELOPE);
-  for (let from = 0; from < count; from += AT_ONCE)
-    await Promise.all(
-      Array.from({ length: Math.min(AT_ONCE, count - from) }, () =>
-        bob.chat('lounge', 'x', { meta: { fill } }),
-      ),
-    );
+  await talks(t, bob, count, { meta: { fill: 'x'.repeat(size - ENVELOPE) }, atOnce: AT_ONCE });
 }
 
 async function observe(t: Stage): Promise<Feed> {

@@ -113,15 +113,20 @@ export const few = { instance: FEW, shared: true } as const;
 export const MANY = 260;
 const BATCH = 20;
 
-/** Bob says many things, where his instance admits so many. */
-export async function talks(t: Stage, bob: Peer, count: number): Promise<void> {
+/** Bob says many things, where his instance admits so many; so many of them at once. */
+export async function talks(
+  t: Stage,
+  bob: Peer,
+  count: number,
+  { meta, atOnce = BATCH }: { meta?: object; atOnce?: number } = {},
+): Promise<void> {
   const limit = bucketOf(bob.announced, 'chat')?.limit ?? count;
   if (limit < count + 10) t.notExercised(`the instance admits ${limit} messages, not ${count}`);
   // Not all at once: a right server may take its time over each, with a broker far away.
-  for (let from = 0; from < count; from += BATCH)
+  for (let from = 0; from < count; from += atOnce)
     await Promise.all(
-      Array.from({ length: Math.min(BATCH, count - from) }, (_, i) =>
-        bob.chat('lounge', `more ${from + i}`),
+      Array.from({ length: Math.min(atOnce, count - from) }, (_, i) =>
+        bob.chat('lounge', `more ${from + i}`, meta && { meta }),
       ),
     );
 }

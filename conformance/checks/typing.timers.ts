@@ -1,23 +1,5 @@
 import { check } from '#conformance/harness/check.js';
-import type { Stage } from '#conformance/harness/stage.js';
-import { Violation } from '#conformance/harness/verdict.js';
-import type { Welcome } from '#conformance/harness/welcome.js';
-import { endSeen } from './typing.js';
-
-const ttl = ({ typing_ttl_ms }: Welcome): number => typing_ttl_ms;
-
-const on = { data: { active: true } };
-const off = { data: { active: false } };
-
-// What a server may leave out, or send later than this waits.
-async function seen<T>(t: Stage, event: Promise<T>, what: string): Promise<T> {
-  try {
-    return await event;
-  } catch (error) {
-    if (error instanceof Violation) return t.notSeen(`${what} did not come`);
-    throw error;
-  }
-}
+import { endSeen, off, on, ttl } from './typing.js';
 
 /** The checks of spec/typing.md that are about the end which typing has by its time. */
 export const timers = [
@@ -51,16 +33,16 @@ export const timers = [
       const life = ttl(t.welcome);
       const started = performance.now();
       await ann.typing('lounge');
-      await seen(t, bob.receives('typing', on), 'the first typing');
+      await t.seen(bob.receives('typing', on), 'the first typing did not come');
       await t.pause(life * 0.4);
       await ann.typing('lounge', false);
-      await seen(t, bob.receives('typing', off), 'the end of the first typing');
+      await t.seen(bob.receives('typing', off), 'the end of the first typing did not come');
       if (performance.now() > started + life * 0.95)
         t.inconclusive('the machine was too slow: the first typing may have ended by its time');
       const again = performance.now();
       await ann.typing('lounge');
-      await seen(t, bob.receives('typing', on), 'the second typing');
-      await seen(t, bob.receives('typing', off, life), 'the end of the second typing');
+      await t.seen(bob.receives('typing', on), 'the second typing did not come');
+      await t.seen(bob.receives('typing', off, life), 'the end of the second typing did not come');
       const ended = bob.log.findLast(({ message }) => message.type === 'typing')?.at ?? 0;
       t.assert(ended - again >= life - 20, {
         expected: `\`active: false\` comes no earlier than typing_ttl_ms = ${life} after the \`active: true\` that began the typing`,

@@ -2,10 +2,10 @@ import { check } from '#conformance/harness/check.js';
 import type { Received } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import { Violation } from '#conformance/harness/verdict.js';
 import type { Welcome } from '#conformance/harness/welcome.js';
 
-const ttl = ({ typing_ttl_ms }: Welcome): number => typing_ttl_ms;
+/** How long typing lasts that is not renewed, in milliseconds. */
+export const ttl = ({ typing_ttl_ms }: Welcome): number => typing_ttl_ms;
 
 async function pair(t: Stage): Promise<[Peer, Peer]> {
   const [ann, bob] = await t.join('lounge', 'ann', 'bob');
@@ -13,8 +13,10 @@ async function pair(t: Stage): Promise<[Peer, Peer]> {
   return [ann, bob];
 }
 
-const on = { data: { active: true } };
-const off = { data: { active: false } };
+/** Typing that begins or goes on. */
+export const on = { data: { active: true } };
+/** Typing that ends. */
+export const off = { data: { active: false } };
 
 // How an active typing of ann's has to end, seen by bob: by what she does, and not by its time.
 async function endsBy(t: Stage, what: string, end: (ann: Peer) => unknown): Promise<void> {
@@ -38,16 +40,12 @@ async function endsBy(t: Stage, what: string, end: (ann: Peer) => unknown): Prom
 export function endSeen(t: Stage, peer: Peer, room: string): Promise<Received> {
   const ends = ({ message: { type, room: named, data } }: Received) =>
     type === 'typing' && named === t.room(room) && data.active === false;
-  return peer
-    .until(
-      () => peer.log.find(ends),
-      () => ({ expected: 'typing ends by its time', actual: '' }),
-      { extraMs: ttl(t.welcome) },
-    )
-    .catch((error: unknown) => {
-      if (error instanceof Violation) return t.notSeen('typing did not end by itself');
-      throw error;
-    });
+  const end = peer.until(
+    () => peer.log.find(ends),
+    () => ({ expected: 'typing ends by its time', actual: '' }),
+    { extraMs: ttl(t.welcome) },
+  );
+  return t.seen(end, 'typing did not end by itself');
 }
 
 // How long a typing lasted at least that ended by its time.

@@ -43,6 +43,16 @@ export class Assertions {
     throw new NotSeen(reason);
   };
 
+  /** What a check only builds on, and other rules judge: where it is missing, it did not show. */
+  readonly seen = async <T>(what: Promise<T>, reason: string): Promise<T> => {
+    try {
+      return await what;
+    } catch (error) {
+      if (error instanceof Violation) return this.notSeen(reason);
+      throw error;
+    }
+  };
+
   /** It cannot be told. */
   readonly inconclusive = (reason: string): never => {
     throw new Inconclusive(reason);

@@ -1,0 +1,34 @@
+import type { Peer } from '#conformance/harness/peer.js';
+import type { Stage } from '#conformance/harness/stage.js';
+
+const MOST_CONNECTIONS = 500;
+
+/** The most rooms that a connection may be in. @throws NotExercised where so many cannot be joined */
+export function mostRooms(t: Stage): number {
+  const { max_rooms } = t.welcome.limits;
+  const joins = t.limitOf('join');
+  if (joins < max_rooms + 5)
+    t.notExercised(`${max_rooms} rooms cannot be joined within the announced ${joins} requests`);
+  return max_rooms;
+}
+
+/** Joins as many rooms as a connection may be in. @throws NotExercised where so many cannot be joined */
+export async function fillRooms(t: Stage, label = 'ann'): Promise<Peer> {
+  const most = mostRooms(t);
+  const peer = await t.connect(label);
+  await Promise.all(Array.from({ length: most }, (_, i) => peer.joins(`room-${i}`)));
+  return peer;
+}
+
+/** The most connections that a user may have. @throws NotExercised where these are too many */
+export function mostConnections(t: Stage): number {
+  const { max_connections_per_user: most } = t.welcome.limits;
+  if (most > MOST_CONNECTIONS)
+    t.notExercised(`${most} connections of one user are more than the suite opens`);
+  return most;
+}
+
+/** Opens as many connections as a user may have. @throws NotExercised where these are too many */
+export function fillConnections(t: Stage, label: string): Promise<Peer[]> {
+  return Promise.all(Array.from({ length: mostConnections(t) }, () => t.connect(label)));
+}
