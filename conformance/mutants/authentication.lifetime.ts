@@ -3,6 +3,26 @@ import { type Mutant, mutant } from './mutant.js';
 
 const expired = { code: 4001, reason: 'token_expired' };
 
+/** There is one timer for all connections of a key: one that was set anew comes to nothing for the older connection. */
+export const lastTimer =
+  (keyOf: (grant: Grant) => string | null): Mutant['parts'] =>
+  ({ authentication }) => {
+    const last = new Map<string, Grant>();
+    const set = new WeakSet<Grant>();
+    return {
+      authentication: {
+        closesIn(grant, core, at) {
+          const left = authentication.closesIn(grant, core, at);
+          const key = keyOf(grant);
+          if (key === null) return left;
+          if (!set.has(grant)) last.set(key, grant);
+          set.add(grant);
+          return left !== null && left <= 0 && last.get(key) !== grant ? 1_000 : left;
+        },
+      },
+    };
+  };
+
 /** Faults in the life of an open connection. */
 export const lifetime: readonly Mutant[] = [
   mutant(
@@ -75,21 +95,7 @@ export const lifetime: readonly Mutant[] = [
     'authentication-expiry-closes',
     'expiry-of-last-connection-only',
     'There is one timer for a user, and each connection sets it anew.',
-    ({ authentication }) => {
-      const last = new Map<string, Grant>();
-      const set = new WeakSet<Grant>();
-      return {
-        authentication: {
-          closesIn(grant, core, at) {
-            if (!set.has(grant)) last.set(grant.user, grant);
-            set.add(grant);
-            const left = authentication.closesIn(grant, core, at);
-            // A timer that was set anew comes to nothing for the older connection.
-            return left !== null && left <= 0 && last.get(grant.user) !== grant ? 1_000 : left;
-          },
-        },
-      };
-    },
+    lastTimer(({ user }) => user),
   ),
   mutant(
     'authentication-expiry-closes',

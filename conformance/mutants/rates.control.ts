@@ -1,14 +1,9 @@
-import type { Parts } from '#server/parts.js';
 import { type Mutant, mutant } from './mutant.js';
-
-type Rates = Parts['rates'];
-
-const wrong =
-  (change: (right: Rates) => Partial<Rates>): Mutant['parts'] =>
-  ({ rates }) => ({ rates: change(rates) });
+import { wait } from './rates.js';
+import { inRates } from './tampering.js';
 
 const uncounted = (free: string) =>
-  wrong((right) => ({
+  inRates((right) => ({
     bucket: (type, rates) => (type === free ? undefined : right.bucket(type, rates)),
   }));
 
@@ -27,25 +22,14 @@ export const control: Mutant[] = [
     'rates-retry-after-tight',
     'wait of the newest, for control',
     'The wait of the bucket `control` is that of its newest entry: a whole window.',
-    wrong(({ limiter: right }) => ({
-      limiter(window) {
-        const log = right(window);
-        return {
-          idle: (now) => log.idle(now),
-          admit(now) {
-            const { admitted, retryAfterMs } = log.admit(now);
-            return { admitted, retryAfterMs: window.limit > 15 ? window.window_ms : retryAfterMs };
-          },
-        };
-      },
-    })),
+    wait((ms, { limit, window_ms }) => (limit > 15 ? window_ms : ms)),
   ),
 
   mutant(
     'rates-close-after-not-before',
     'refusals of all buckets',
     'The refusals of all buckets count together, in whichever of them the last is.',
-    wrong(({ closes: right }) => ({
+    inRates(({ closes: right }) => ({
       closes: (connection, rate, now) =>
         right(
           connection,

@@ -24,7 +24,7 @@ const window = (change: (window: Window) => Window) =>
   inRates(({ limiter: right }) => ({ limiter: (announced) => right(change(announced)) }));
 
 /** The right limiter with another word about when to come back. */
-const wait = (change: (ms: number, window: Window) => number) =>
+export const wait = (change: (ms: number, window: Window) => number) =>
   inRates(({ limiter: right }) => ({
     limiter(announced) {
       const log = right(announced);

@@ -1,5 +1,6 @@
 import type { Parts } from '#server/parts.js';
 import type { Grant } from '#server/state.js';
+import { lastTimer } from './authentication.lifetime.js';
 import { type Mutant, mutant } from './mutant.js';
 
 type Values = Parts['sessions']['values'];
@@ -215,22 +216,7 @@ const ended: readonly Mutant[] = [
     'sessions-expiry-closes-open',
     'session-expiry-of-last-connection-only',
     'There is one timer for a session, and each connection sets it anew.',
-    ({ authentication }) => {
-      const last = new Map<string, Grant>();
-      const set = new WeakSet<Grant>();
-      return {
-        authentication: {
-          closesIn(grant, core, at) {
-            const left = authentication.closesIn(grant, core, at);
-            if (grant.session === null) return left;
-            if (!set.has(grant)) last.set(grant.session, grant);
-            set.add(grant);
-            // A timer that was set anew comes to nothing for the older connection.
-            return left !== null && left <= 0 && last.get(grant.session) !== grant ? 1_000 : left;
-          },
-        },
-      };
-    },
+    lastTimer(({ session }) => session),
   ),
   mutant(
     'sessions-revoked-refused',

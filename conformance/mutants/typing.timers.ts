@@ -1,19 +1,5 @@
-import type { Step } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
-
-/** Whether the server is carrying out a request: what it tells then is no end by time. */
-const asking = (steps: Readonly<Record<string, Step>>) => {
-  let asked = false;
-  const step =
-    (type: string): Step =>
-    (core, connection, incoming) => {
-      asked = true;
-      const outcome = (steps[type] as Step)(core, connection, incoming);
-      asked = false;
-      return outcome;
-    };
-  return { asked: () => asked, steps: { typing: step('typing'), chat: step('chat') } };
-};
+import { asking } from './typing.js';
 
 /** Faults in the end that typing has by its time. */
 export const timers: readonly Mutant[] = [
@@ -54,9 +40,9 @@ export const timers: readonly Mutant[] = [
     'typing-expiry-echoed',
     'That typing ended by its time is told to the whole room, its user included.',
     ({ typing: right, steps }) => {
-      const { asked, steps: asking_ } = asking(steps);
+      const { asked, steps: watched } = asking(steps);
       return {
-        steps: asking_,
+        steps: watched,
         typing: { except: (user) => (asked() ? right.except(user) : undefined) },
       };
     },

@@ -11,24 +11,30 @@ const wrong =
 const event = (change: (event: Outgoing) => Outgoing) =>
   wrong(({ event: right }) => ({ event: (...args) => change(right(...args)) }));
 
+/** Whether the server is carrying out a request: what it tells then is no end by time. */
+export const asking = (steps: Readonly<Record<string, Step>>) => {
+  let asked = false;
+  const step =
+    (type: string): Step =>
+    (core, connection, incoming) => {
+      asked = true;
+      const outcome = (steps[type] as Step)(core, connection, incoming);
+      asked = false;
+      return outcome;
+    };
+  return { asked: () => asked, steps: { typing: step('typing'), chat: step('chat') } };
+};
+
 // What typing's end by its time tells the user's other rooms; a step's own end tells them nothing.
 const expiringElsewhere =
   (told: (event: Outgoing, room: string) => Outgoing): Mutant['parts'] =>
   ({ typing: right, steps }) => {
-    let asked = false;
-    const step =
-      (type: string): Step =>
-      (core, connection, incoming) => {
-        asked = true;
-        const outcome = (steps[type] as Step)(core, connection, incoming);
-        asked = false;
-        return outcome;
-      };
+    const { asked, steps: watched } = asking(steps);
     return {
-      steps: { typing: step('typing'), chat: step('chat') },
+      steps: watched,
       typing: {
         relay(core, room, user, event) {
-          if (!asked)
+          if (!asked())
             for (const { rooms } of core.users.get(user) ?? [])
               for (const other of rooms.keys())
                 if (other !== room) void right.relay(core, other, user, told(event, other));
