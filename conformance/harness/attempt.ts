@@ -125,8 +125,8 @@ async function doubted(
   if (actual === undefined || stage.flooded) return undefined;
   const lost = await stage.lostToHeartbeat();
   // In that chapter only where a Pong may have been late by what the machine was held up.
-  const { runner, target } = await stalls.since(start);
-  const late = Math.max(runner, target) >= stage.patienceOfPings / 4;
+  const delay = await stalls.since(start);
+  const late = Math.max(delay.runner, delay.target) >= stage.patienceOfPings / 4;
   if (lost !== undefined && (late || requirement(rule).chapter !== 'heartbeat'))
     return { result: 'inconclusive', reason: lost };
   const outage = takesAway(options) ? undefined : outages.since(start, stage.final);
@@ -135,7 +135,6 @@ async function doubted(
       result: 'inconclusive',
       reason: `the target said that it could not reach its store or broker (${outage}), so this proves little: ${actual}`,
     };
-  const delay = await stalls.since(start);
   if (!tooBusy(delay, stage.final)) return undefined;
   const held = `the runner was held up for ${Math.round(delay.runner)} ms, the target for ${Math.round(delay.target)} ms`;
   return {

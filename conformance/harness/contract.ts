@@ -255,6 +255,9 @@ export function usual(variable: VariableName): string | null {
   return contract.find(({ name }) => name === variable)?.default ?? null;
 }
 
+/** What is counted on of a room's history where the contract passes nothing: so many events, for so many milliseconds. */
+export const HISTORY = { events: 40, ms: 10_000 } as const;
+
 /** The environment of a started server: the contract's defaults, then the given layers, the last one winning. */
 export function environment(...layers: readonly Overrides[]): Env {
   const env: Record<string, string> = {};

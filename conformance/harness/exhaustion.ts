@@ -1,7 +1,7 @@
 import { errors } from '#schemas/errors.js';
-import { type Overrides, usual, type VariableName } from './contract.js';
+import { HISTORY, type Overrides, usual, type VariableName } from './contract.js';
 import type { Peer } from './peer.js';
-import type { Rate, Welcome } from './welcome.js';
+import { bucketOf, type Rate, type Welcome } from './welcome.js';
 
 const PROTOCOL_ERRORS = new Set<string>(
   errors.filter(({ protocolError }) => protocolError).map(({ code }) => code),
@@ -26,26 +26,27 @@ interface Span {
   of: (welcome: Welcome) => number | undefined;
 }
 
-const window = (welcome: Welcome, name: 'messages' | 'control') =>
-  Math.min(
-    ...(welcome.rates ?? [])
-      .filter(({ bucket }) => (bucket === 'messages') === (name === 'messages'))
-      .map(({ window_ms }) => window_ms),
-  );
+// The rules of what a history gives back, as against those of repeated requests.
+const RESUMED = /^resume-(?!duplicate|ids|refused)/;
+
+const windowOf =
+  (type: string): Span['of'] =>
+  ({ rates }) =>
+    bucketOf({ rates: rates ?? [] }, type)?.window_ms;
 
 const spans: readonly Span[] = [
   {
-    rules: /^resume-(?!duplicate|ids|refused)/,
+    rules: RESUMED,
     variable: 'PARLOR_RESUME_WINDOW_MS',
     name: 'resume.window_ms',
-    usual: 10_000,
+    usual: HISTORY.ms,
     of: ({ resume }) => resume?.window_ms,
   },
   {
     rules: /^resume-(duplicate|ids|refused)|^messages-repeated-id|-exclude-duplicates$/,
     variable: 'PARLOR_DEDUP_WINDOW_MS',
     name: 'dedup_window_ms',
-    usual: 10_000,
+    usual: HISTORY.ms,
     of: ({ dedup_window_ms }) => dedup_window_ms,
   },
   {
@@ -64,18 +65,15 @@ const spans: readonly Span[] = [
     rules: /^errors-rate-before-membership$/,
     variable: 'PARLOR_MESSAGES_WINDOW_MS',
     name: 'window_ms',
-    of: (welcome) => window(welcome, 'messages'),
+    of: windowOf('chat'),
   },
   {
     rules: /^errors-rate-before-forbidden$/,
     variable: 'PARLOR_CONTROL_WINDOW_MS',
     name: 'window_ms',
-    of: (welcome) => window(welcome, 'control'),
+    of: windowOf('join'),
   },
 ];
-
-// As many events as a check of resumption may want back.
-const EVENTS = 40;
 
 /** What a check counts on. */
 export interface Counting {
@@ -88,8 +86,8 @@ export interface Counting {
 /**
  * Which announced number a check itself went beyond, in words; undefined when it kept within all of them. Checks count on
  * the numbers of the test contract. Operators choose their own, and a server is not wrong because a check asks for more
- * than it announces. The rules of a limit, and the chapter `rates`, go beyond numbers of their own on purpose. `tookMs` is for how long
- * the check has gone on.
+ * than it announces. The rules of a limit, and the chapter `rates`, go beyond numbers of their own on purpose. `tookMs`
+ * is for how long the check has gone on.
  */
 export function exhaustion(
   peers: readonly Peer[],
@@ -125,8 +123,8 @@ export function exhaustion(
   const found =
     reasons.flatMap((reason) => peers.map(reason)).find((each) => each !== undefined) ??
     (short && `\`${short.name}\` is ${short.of(welcome)}`) ??
-    (/^resume-(?!duplicate|ids|refused)/.test(rule)
-      ? history(peers, welcome, asked('PARLOR_RESUME_MAX_EVENTS', EVENTS))
+    (RESUMED.test(rule)
+      ? history(peers, welcome, asked('PARLOR_RESUME_MAX_EVENTS', HISTORY.events))
       : undefined);
   return found === undefined ? undefined : `${found}, and this check needs more`;
 }
@@ -181,8 +179,8 @@ function rate(peer: Peer, peers: readonly Peer[], rates: readonly Rate[]): strin
 function written({ log, said }: Peer, { bucket }: Rate): { type: string; at: number }[] {
   const ids = new Set(said.map(({ id }) => id));
   return log.flatMap(({ message: { type, ref, data }, at }) => {
+    if (ref !== undefined && ids.has(ref)) return [];
     const limited = data.code === 'rate_limited' && data.bucket === bucket;
-    if (ids.has(ref) && ref !== undefined) return [];
     return type === 'pong' || limited ? [{ type: 'ping', at }] : [];
   });
 }

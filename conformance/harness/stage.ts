@@ -362,9 +362,10 @@ export class Stage extends Assertions {
     return [...this.#peers].some((peer) => peer.flooded);
   }
 
-  /** How long a Ping may stay unanswered, in milliseconds, as announced. */
+  /** How long a Ping may stay unanswered, in milliseconds, as announced; infinite where nothing is. */
   get patienceOfPings(): number {
-    return Number(this.#run.welcome?.heartbeat.timeout_ms ?? Number.POSITIVE_INFINITY);
+    const { timeout_ms = Number.POSITIVE_INFINITY } = this.#run.welcome?.heartbeat ?? {};
+    return Number.isFinite(timeout_ms) ? timeout_ms : Number.POSITIVE_INFINITY;
   }
 
   /**
@@ -372,7 +373,7 @@ export class Stage extends Assertions {
    * at most a second.
    */
   async lostToHeartbeat(): Promise<string | undefined> {
-    const timeoutMs = this.#run.welcome?.heartbeat.timeout_ms;
+    const timeoutMs = this.patienceOfPings;
     if (!Number.isFinite(timeoutMs)) return undefined;
     const open = [...this.#peers].filter(
       ({ closed, response }) => !closed && response.status === 101,
@@ -381,7 +382,7 @@ export class Stage extends Assertions {
     const second = this.pause(SETTLE_MS);
     await Promise.race([Promise.all(heard), second]);
     for (const peer of this.#peers) {
-      const lost = lostToHeartbeat(peer, Number(timeoutMs), !this.final);
+      const lost = lostToHeartbeat(peer, timeoutMs, !this.final);
       if (lost !== undefined) return lost;
     }
     return undefined;

@@ -1,4 +1,4 @@
-import { usual, type VariableName } from '#conformance/harness/contract.js';
+import { HISTORY, usual, type VariableName } from '#conformance/harness/contract.js';
 import { requirement } from '#conformance/harness/requirements.js';
 import { bucketOf } from '#conformance/harness/welcome.js';
 import { type JudgedRule, judged } from './judged.js';
@@ -71,14 +71,10 @@ export function scarcity(announced: Announced): string | undefined {
       return `the announced numbers leave little room: ${number}, where the test contract has ${usual(variable)} (${variable})`;
   }
   const { resume } = announced;
-  if (resume && (resume.max_events < EVENTS || resume.window_ms < EVENTS_MS))
+  if (resume && (resume.max_events < HISTORY.events || resume.window_ms < HISTORY.ms))
     return `the announced history leaves little room: ${resume.max_events} events for ${resume.window_ms} ms`;
   return undefined;
 }
-
-// What conversations want back of a room, and how long ago.
-const EVENTS = 40;
-const EVENTS_MS = 10_000;
 
 // A text names its sender's message, and a mistake needs some room.
 const LEAST: readonly (readonly [name: 'max_text_bytes' | 'max_message_bytes', bytes: number])[] = [
