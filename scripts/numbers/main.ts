@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { checks } from '#conformance/checks/index.js';
-import type { Env } from '#conformance/harness/contract.js';
+import { contract, type Env } from '#conformance/harness/contract.js';
 import { runConformance } from '#conformance/index.js';
 import { conversations } from '#conformance/properties/index.js';
 
@@ -59,12 +59,18 @@ const { values } = parseArgs({
   },
 });
 
+const timeMs = 1_000 * Number(values.time);
+if (!(timeMs >= 0)) throw new Error(`--time must be a number of seconds, not ${values.time}`);
+
 function environmentOf(settings: string): Env {
   return Object.fromEntries(
     settings.split(',').map((each) => {
-      const [name = '', value] = each.split('=');
+      const [short = '', value] = each.split('=');
       if (value === undefined) throw new Error(`--set must be like NAME=value, not ${each}`);
-      return [`PARLOR_${name}`, value];
+      const name = `PARLOR_${short}`;
+      if (!contract.some((variable) => variable.name === name))
+        throw new Error(`--set must name a variable of the test contract, and ${name} is none`);
+      return [name, value];
     }),
   );
 }
@@ -76,7 +82,7 @@ async function accusations(settings: string): Promise<string[]> {
   const end = await runConformance(
     { start: values.command, env, logs: true },
     {
-      checks: [...checks, ...conversations({ timeMs: 1_000 * Number(values.time) })],
+      checks: [...checks, ...conversations({ timeMs })],
       report: (event) => {
         if (event.event === 'check_end' && event.verdict === 'fail')
           found.push(`${event.check}: ${event.failure?.actual}`);
