@@ -21,7 +21,7 @@ export function createClient(url: string, deadlineMs: number): Client {
 function options(deadlineMs: number) {
   return {
     connectTimeout: deadlineMs,
-    // For the handshake alone: all else has the deadlines of the link, which know of a busy loop.
+    // For the handshake alone: all else has the deadlines of the link, which know of a busy loop, and end before this.
     commandTimeout: 2 * PROGRESS * deadlineMs,
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
