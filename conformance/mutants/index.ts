@@ -7,7 +7,6 @@ import { closes } from './closes.js';
 import { cluster } from './cluster.js';
 import { direct } from './direct.js';
 import { errors } from './errors.js';
-import { window } from './errors.window.js';
 import { handshake } from './handshake.js';
 import { heartbeat } from './heartbeat.js';
 import { limits } from './limits.js';
@@ -47,7 +46,6 @@ export const mutants: readonly Mutant[] = [
   ...control,
   ...messages,
   ...errors,
-  ...window,
   ...typing,
   ...timers,
   ...direct,
