@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module';
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import type { ValidateFunction } from 'ajv/dist/2020.js';
 import type { AckedType, BodyType, ClientType, SchemaName, ServerType } from './registry.js';
+import { validator } from './validators.js';
 
 /** Where a message breaks its schema. */
 export interface Fault {
@@ -8,31 +8,6 @@ export interface Fault {
   path: string;
   /** What was expected there, in one sentence. */
   message: string;
-}
-
-type Bundle = { $defs: Record<string, { $id: string }> };
-const bundle: Bundle = createRequire(import.meta.url)('#schemas/json/bundle.json');
-
-// A test judges the emitted schemas by their meta-schema; at every start it would be wasted time, and so would a second
-// pass over the compiled code, which V8 optimizes itself.
-const ajv = new Ajv2020({
-  strict: true,
-  ownProperties: true,
-  validateSchema: false,
-  code: { optimize: false },
-});
-for (const schema of Object.values(bundle.$defs)) ajv.addSchema(schema);
-
-// Compiled on first use: a program rarely meets every message.
-const compiled = new Map<string, ValidateFunction>();
-
-function validator(name: string): ValidateFunction | undefined {
-  const known = compiled.get(name);
-  if (known) return known;
-  const id = Object.hasOwn(bundle.$defs, name) ? bundle.$defs[name]?.$id : undefined;
-  const fresh = id === undefined ? undefined : ajv.getSchema(id);
-  if (fresh) compiled.set(name, fresh);
-  return fresh;
 }
 
 function validate(
