@@ -38,6 +38,21 @@ describe('Agenda', () => {
     const agenda = new Agenda(() => performance.now());
     for (let turn = 0; turn < 10_000; turn += 1) agenda.cancel(agenda.in(1_000, () => undefined));
     expect(agenda.size).toBe(0);
-    agenda.clear();
+    agenda.close();
+  });
+
+  it('runs nothing and holds no timer once it is closed', () => {
+    const agenda = new Agenda(() => performance.now());
+    let ran = 0;
+    const count = () => {
+      ran += 1;
+    };
+    agenda.in(10, count);
+    agenda.close();
+    agenda.cancel(agenda.in(20, count));
+    expect(vi.getTimerCount()).toBe(0);
+    vi.advanceTimersByTime(100);
+    expect(ran).toBe(0);
+    expect(agenda.size).toBe(0);
   });
 });

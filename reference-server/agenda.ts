@@ -15,6 +15,7 @@ export class Agenda {
   #dropped = 0;
   #timer: NodeJS.Timeout | undefined;
   #armed = Number.POSITIVE_INFINITY;
+  #closed = false;
   readonly #now: () => number;
 
   /** `now`: the steady clock, in milliseconds. */
@@ -27,9 +28,10 @@ export class Agenda {
     return this.#heap.length - this.#dropped;
   }
 
-  /** Runs a task `delay` milliseconds from now. */
+  /** Runs a task `delay` milliseconds from now; never, once the agenda is closed. */
   in(delay: number, run: () => void): Appointment {
     const entry: Entry = { at: this.#now() + delay, run };
+    if (this.#closed) return { ...entry, run: null };
     this.#heap.push(entry);
     this.#up(this.#heap.length - 1);
     this.#arm();
@@ -45,12 +47,12 @@ export class Agenda {
     if (this.#dropped > 64 && this.#dropped * 2 > this.#heap.length) this.#sweep();
   }
 
-  /** Forgets every task. */
-  clear(): void {
+  /** Forgets every task, and takes no more: what is still being decided would keep the process alive. */
+  close(): void {
+    this.#closed = true;
     clearTimeout(this.#timer);
     this.#heap = [];
     this.#dropped = 0;
-    this.#armed = Number.POSITIVE_INFINITY;
   }
 
   #arm(): void {

@@ -1,4 +1,4 @@
-import type { Closing } from './state.js';
+import type { Closing, Connection } from './state.js';
 
 /** What the peer of a connection can show itself by. */
 export type Sign = 'message' | 'ping' | 'pong' | 'bytes' | 'delivery';
@@ -28,7 +28,13 @@ export interface HeartbeatParts {
   /** Enters a sign of the connection into its pulse; a delivery to the peer proves nothing of it. */
   heard(pulse: Pulse, sign: Sign): void;
   /** What a connection's pulse asks for at this moment; `slack` is how late the wheel may come. */
-  beat(pulse: Pulse, now: number, numbers: HeartbeatNumbers, slack: number): Beat;
+  beat(
+    pulse: Pulse,
+    now: number,
+    numbers: HeartbeatNumbers,
+    slack: number,
+    connection?: Connection,
+  ): Beat;
   /** The payload that answers a peer's Ping; null: no answer. */
   pong(payload: Buffer): Buffer | null;
   /** How a connection with a silent peer ends. */

@@ -34,7 +34,8 @@ export function operationsHandler(core: Core, tally: Tally, metrics: Metrics): H
       const { status, body } = operations.health(core, core.now());
       json(response, status, body);
     },
-    '/stats': (response) => json(response, 200, operations.stats(core, tally, core.now())),
+    '/stats': (response) =>
+      json(response, operations.statsStatus(core), operations.stats(core, tally, core.now())),
     '/metrics': (response) => {
       metrics.text().then(
         (text) => {

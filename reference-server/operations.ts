@@ -71,6 +71,8 @@ export class Tally implements Counters {
 export interface OperationsParts {
   /** The connections that count as active. */
   active(core: Core): number;
+  /** The status of `GET /stats`. */
+  statsStatus(core: Core): number;
   /** The body of `GET /stats`. */
   stats(core: Core, tally: Tally, at: Instant): Body<'stats'>;
   /** The status and body of `GET /health/websocket`. */
@@ -86,6 +88,7 @@ export interface OperationsParts {
 /** As the specification has it. */
 export const operations: OperationsParts = {
   active: (core) => core.connections.size,
+  statsStatus: () => 200,
 
   stats(core, tally, at) {
     const uptime = tally.uptime(at);

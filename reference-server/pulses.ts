@@ -68,7 +68,8 @@ export class Pulses {
     if (link.stirs()) link.sign('bytes');
     const slack = 3 * this.#tick;
     const { heartbeat } = this.#core.parts;
-    const beat = heartbeat.beat(pulse, this.#now().steady, this.#core.config.heartbeat, slack);
+    const now = this.#now().steady;
+    const beat = heartbeat.beat(pulse, now, this.#core.config.heartbeat, slack, connection);
     if (beat.act === 'ping') link.ping();
     // After a stall of this process the answer may lie unread in the socket: read first, then judge.
     if (beat.act === 'dead') setImmediate(() => this.#bury(link));

@@ -111,7 +111,7 @@ export async function createServer(
 
   const close = async () => {
     pulses.stop();
-    agenda.clear();
+    agenda.close();
     clearInterval(sweeper);
     delay.disable();
     for (const socket of sockets) socket.destroy();
@@ -124,7 +124,9 @@ export async function createServer(
   return {
     config,
     onSignal: (signal) => parts.shutdown.onSignal(signal, core.draining !== null),
-    status: parts.shutdown.status,
+    get status() {
+      return parts.shutdown.status();
+    },
     async listen(port, host = '127.0.0.1') {
       try {
         return await listen(http, port, host);

@@ -29,7 +29,7 @@ export interface ShutdownParts {
   /** What a signal makes of a process: it begins a drain of that reason, ends at once, or goes on. */
   onSignal(signal: Signal, draining: boolean): Notice['reason'] | 'end' | 'ignore';
   /** The exit status of a drained process. */
-  readonly status: number;
+  status(): number;
 }
 
 /** As the specification has it. */
@@ -71,7 +71,7 @@ export const shutdown: ShutdownParts = {
     return signal === 'SIGINT' ? 'shutdown' : 'restart';
   },
 
-  status: 0,
+  status: () => 0,
 };
 
 /** Refuses what comes after the notice. */
