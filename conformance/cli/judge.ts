@@ -4,7 +4,7 @@ import type { ExitCode, Reporter, RunEvent } from '#conformance/harness/events.j
 import { killStarted } from '#conformance/harness/process.js';
 import { type RunOptions, runConformance } from '#conformance/harness/run.js';
 import { messageOf } from '#conformance/harness/verdict.js';
-import type { Observation, ObserveOptions } from '#conformance/properties/index.js';
+import type { Observation } from '#conformance/properties/index.js';
 import { openReports } from '#conformance/reports/files.js';
 import { redacting } from '#conformance/reports/redact.js';
 import type { Opening } from '#conformance/reports/report.js';
@@ -83,27 +83,21 @@ function covering(seen: Observed, report: Reporter): Reporter {
 }
 
 async function chosen(said: Said, cwd: string, seen: Observed): Promise<Check[]> {
-  const { checks: all } = await import('#conformance/checks/index.js');
-  const { conversations, failuresFolder } = await import('#conformance/properties/index.js');
-  const folder = join(cwd, failuresFolder);
-  const held =
-    said.time === 0
-      ? []
-      : conversations({
-          folder,
-          ...conversationsOf(said),
-          observed: (each) => {
-            seen.observation = each;
-          },
-        });
-  return selected([...all, ...held], said);
+  const { checks } = await import('#conformance/checks/index.js');
+  return selected([...checks, ...(await held(said, cwd, seen))], said);
 }
 
-function conversationsOf({ time, seed }: Said): ObserveOptions {
-  return {
+async function held({ time, seed }: Said, cwd: string, seen: Observed): Promise<readonly Check[]> {
+  if (time === 0) return [];
+  const { conversations, failuresFolder } = await import('#conformance/properties/index.js');
+  return conversations({
+    folder: join(cwd, failuresFolder),
     ...(time === undefined ? {} : { timeMs: time * 1_000 }),
     ...(seed === undefined ? {} : { seed }),
-  };
+    observed: (each) => {
+      seen.observation = each;
+    },
+  });
 }
 
 function optionsOf(said: Said): Omit<RunOptions, 'checks'> {

@@ -1,5 +1,6 @@
 import type { Check } from './check.js';
 import type { Acquired } from './instances.js';
+import { Interrupted } from './interruption.js';
 import { Journal } from './journal.js';
 import { isApart } from './plan.js';
 import { type Instance, lastOutput } from './process.js';
@@ -16,6 +17,9 @@ export type Attempt = { stage: Stage; duration: number } & (
   | { result: 'inconclusive' | 'vacuous' | 'not_exercised'; reason: string }
   | { result: 'bug'; error: unknown }
 );
+
+// How long a server waits for a first message is not announced; a delay of that may be too long, in milliseconds.
+const WORTH_DOUBT_MS = 100;
 
 // A check that has not ended by then waits for something that the harness does not watch: our own mistake.
 const LONGEST_MS = 240_000;
@@ -68,10 +72,17 @@ export async function attempt(
         LONGEST_MS + 2 * lasts,
       );
     });
-    await Promise.race([check.run(stage), tooLong]);
+    await run.interruption.race(Promise.race([check.run(stage), tooLong]));
     if (stage.bugs.length > 0) throw stage.bugs[0];
     return { result: 'pass', stage, duration: performance.now() - start };
   } catch (error) {
+    if (error instanceof Interrupted)
+      return {
+        result: 'inconclusive',
+        reason: error.message,
+        stage,
+        duration: performance.now() - start,
+      };
     if (own && !own.instance.running)
       journal.add('server', 'note', 'note', `ended${lastOutput(own.instance)}`);
     for (const text of complaints()) journal.add('server', 'note', 'note', text);
@@ -84,6 +95,7 @@ export async function attempt(
   } finally {
     clearTimeout(timer);
     stage.end();
+    await stage.undone();
     await own?.release();
   }
 }
@@ -123,12 +135,14 @@ async function doubted(
   const actual = doubtful(found);
   // A flood holds the runner up, and is the target's doing.
   if (actual === undefined || stage.flooded) return undefined;
-  const lost = await stage.lostToHeartbeat();
-  // In that chapter only where a Pong may have been late by what the machine was held up.
-  const delay = await stalls.since(start);
-  const late = Math.max(delay.runner, delay.target) >= stage.patienceOfPings / 4;
-  if (lost !== undefined && (late || requirement(rule).chapter !== 'heartbeat'))
-    return { result: 'inconclusive', reason: lost };
+  const loss = await stage.lost();
+  const seen = await stalls.since(start);
+  const delay = { ...seen, target: Math.max(seen.target, stage.slowest) };
+  // In its own chapter only where something may have been late by what the machine was held up.
+  const patience = { heartbeat: stage.patienceOfPings / 4, authentication: WORTH_DOUBT_MS };
+  const late = loss && Math.max(delay.runner, delay.target) >= patience[loss.chapter];
+  if (loss && (late || requirement(rule).chapter !== loss.chapter))
+    return { result: 'inconclusive', reason: loss.text };
   const outage = takesAway(options) ? undefined : outages.since(start, stage.final);
   if (outage !== undefined)
     return {

@@ -5,6 +5,7 @@ import { Canary } from './canary.js';
 import type { Check } from './check.js';
 import type { Reporter, RunEnd, TargetInfo } from './events.js';
 import { Instances } from './instances.js';
+import type { Interruption } from './interruption.js';
 import { Ledger } from './ledger.js';
 import { Outages } from './outages.js';
 import { isApart, type Plan, plan } from './plan.js';
@@ -37,6 +38,7 @@ export class Conductor implements StageRun {
   readonly instances: Instances;
   readonly stalls = new Stalls();
   readonly outages: Outages;
+  readonly interruption: Interruption;
   readonly doubts: boolean;
   readonly observed = new Map<string, { since: number; outcome: Promise<unknown> }>();
   readonly surplus = new Surplus();
@@ -60,7 +62,9 @@ export class Conductor implements StageRun {
     { welcome, hopeless }: Preflight,
     options: RunOptions & { report: Reporter },
     start: number,
+    interruption: Interruption,
   ) {
+    this.interruption = interruption;
     this.target = target;
     this.outages = new Outages(target.urls.length);
     this.watchdog = watchdog;
@@ -102,6 +106,7 @@ export class Conductor implements StageRun {
       this.stalls.stop();
       await this.instances.stop();
     }
+    this.interruption.check();
     if (this.watchdog.noise > NOISY)
       await this.#note(
         'warning',
@@ -191,14 +196,24 @@ export class Conductor implements StageRun {
     const schedule = new Schedule(jobs, limit);
     this.watchdog.onTick = () => schedule.pump();
     this.#ledger.onFailure = () => this.#options.bail && schedule.cancel();
+    const forget = this.interruption.on(() => {
+      schedule.cancel();
+      schedule.pump();
+    });
     schedule.pump();
     await schedule.finished;
+    forget();
     this.watchdog.onTick = () => {};
+  }
+
+  // Whether nothing more is to begin.
+  get #stops(): boolean {
+    return this.interruption.over || (this.#options.bail === true && this.#ledger.failed);
   }
 
   async #oneByOne(checks: readonly Check[]): Promise<void> {
     for (const check of checks) {
-      if (this.#options.bail && this.#ledger.failed) return;
+      if (this.#stops) return;
       await this.#decide(check, false, () => {});
     }
   }
@@ -206,19 +221,22 @@ export class Conductor implements StageRun {
   // Once more what could not be decided: first a few at a time, then alone. A busy machine is quieter then.
   async #onceMore(): Promise<void> {
     const start = performance.now();
+    // Where the run itself took long, so do its repeats.
+    const most = Math.max(REPEATS_MS, start - this.#start);
     await this.#together(this.#busy.splice(0), FEW);
     for (const check of [...this.#suspects.splice(0), ...this.#busy.splice(0)]) {
-      if (this.#options.bail && this.#ledger.failed) return;
-      if (performance.now() - start < REPEATS_MS) await this.#decide(check, true, () => {});
+      if (this.#stops) return;
+      if (performance.now() - start < most) await this.#decide(check, true, () => {});
       else
         await this.#ledger.giveUp(
           check,
-          `undecided, and not repeated: the repeats of other checks took ${REPEATS_MS / 1000} s`,
+          `undecided, and not repeated: the repeats of other checks took ${Math.round(most / 1000)} s`,
         );
     }
   }
 
   async #decide(check: Check, final: boolean, begun: (stage: Stage) => void): Promise<void> {
+    if (this.interruption.over) return;
     await this.#ledger.begin(check);
     const start = performance.now();
     const outcome = await attempt(check, this, {
@@ -227,6 +245,7 @@ export class Conductor implements StageRun {
       lasts: this.welcome && check.options.takes ? check.options.takes(this.welcome) : 0,
       begun,
     });
+    if (this.interruption.over) return;
     await this.#ledger.findings(check, outcome.stage);
     const undecided = outcome.result === 'violation' || outcome.result === 'inconclusive';
     const shared = !check.options.instance && !isApart(check, this.target);

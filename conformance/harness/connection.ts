@@ -71,6 +71,8 @@ export class Connection {
   flooded = false;
   /** When it began, in milliseconds of `performance.now()`. */
   readonly openedAt = performance.now();
+  /** When the opening handshake was answered, in milliseconds of `performance.now()`. */
+  respondedAt: number | undefined;
   /** When TCP ended, in milliseconds of `performance.now()`. */
   endedAt: number | undefined;
   /** The messages that were sent, each with the moment in milliseconds of `performance.now()`. */
@@ -90,7 +92,7 @@ export class Connection {
   readonly #waits = new Set<() => void>();
   // Requests of this connection that a reply has come to.
   readonly #answered = new Set<string>();
-  #responded = false;
+  #framesSent = 0;
   #sentClose = false;
   #detached = false;
 
@@ -127,7 +129,7 @@ export class Connection {
   /** Waits for the answer to the opening handshake; the stage does it once for each connection. */
   async opened(): Promise<void> {
     await this.until(
-      () => (this.#responded ? true : undefined),
+      () => this.respondedAt,
       () => ({
         expected: 'an answer to the opening handshake',
         actual: this.#wire.response
@@ -140,20 +142,20 @@ export class Connection {
 
   /** Sends exactly this text as one text message. */
   sendText(text: string): void {
-    this.#remember(text);
-    this.#note('sent', 'text', text);
-    this.#send({ opcode: opcodes.text, payload: text });
+    this.#remember(readJson(text));
+    this.#sendAsText(text);
   }
 
   /** Sends exactly this value as JSON. */
   sendJson(value: unknown): void {
-    this.sendText(JSON.stringify(value));
+    this.#remember(value);
+    this.#sendAsText(JSON.stringify(value));
   }
 
   /** Sends one binary message. */
   sendBytes(bytes: Uint8Array): void {
     const message = parseBinary(Buffer.from(bytes));
-    if (isMessage(message)) this.#remember(JSON.stringify({ ...message, payload: undefined }));
+    if (isMessage(message)) this.#remember(message);
     this.#note('sent', 'binary', `${bytes.length} bytes: ${printBytes(bytes)}`);
     this.#send({ opcode: opcodes.binary, payload: bytes });
   }
@@ -167,7 +169,7 @@ export class Connection {
 
   /** Sends a text compressed, in fragments of at most `fragment` bytes. @throws when deflate is not negotiated */
   sendCompressed(text: string, fragment?: number): void {
-    this.#remember(text);
+    this.#remember(readJson(text));
     this.#note('sent', 'text', `(compressed) ${text}`);
     this.largest = Math.max(this.largest, Buffer.byteLength(text));
     this.#count(text.length);
@@ -189,6 +191,11 @@ export class Connection {
   /** Says that a request was sent in another way than as one text or binary message: its replies are judged by its type. */
   expectReply(id: string, type: string): void {
     this.#requests.set(id, [...(this.#requests.get(id) ?? []), type]);
+  }
+
+  /** How many replies may be on their way at most. */
+  get outstanding(): number {
+    return this.#framesSent - this.#answered.size;
   }
 
   /** Whether a request with this `id` was sent. */
@@ -281,7 +288,7 @@ export class Connection {
 
   #onResponse(response: HandshakeResponse): void {
     this.response = response;
-    this.#responded = true;
+    this.respondedAt = performance.now();
     const { status, statusText, subprotocol, faults } = response;
     const shown = status === 0 ? `no answer ${statusText}` : `HTTP ${status} ${statusText}`;
     const selected = subprotocol === undefined ? '' : `, subprotocol ${subprotocol}`;
@@ -427,15 +434,15 @@ export class Connection {
   #count(bytes: number, frames = 1): void {
     this.host.sent.bytes += bytes;
     this.host.sent.frames += frames;
+    this.#framesSent += frames;
   }
 
-  #remember(text: string): void {
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch {
-      return; // Not JSON on purpose: no reply will bear its id.
-    }
+  #sendAsText(text: string): void {
+    this.#note('sent', 'text', text);
+    this.#send({ opcode: opcodes.text, payload: text });
+  }
+
+  #remember(value: unknown): void {
     if (!isObject(value)) return;
     const { type, id, room } = value;
     if (typeof type !== 'string') return;
@@ -453,5 +460,14 @@ export class Connection {
     text: string | Buffer,
   ): void {
     this.host.journal.add(this.label, direction, kind, text);
+  }
+}
+
+// What is no JSON is so on purpose: no reply will bear its id.
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }

@@ -74,8 +74,8 @@ export function staysIn({ stays }: Course, room: unknown, user: unknown): Stay[]
   return stays.filter((each) => each.room === room && each.user === user);
 }
 
-// The first reply with an id answers the first request that had it.
-function exchangesOf(client: Client): Exchange[] {
+/** The requests of a connection: the first reply with an id answers the first request that had it. */
+export function exchangesOf(client: Client): Exchange[] {
   const replies = new Map<unknown, Received[]>();
   for (const each of client.log) {
     const { ref } = each.message;

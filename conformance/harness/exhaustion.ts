@@ -1,7 +1,7 @@
 import { errors } from '#schemas/errors.js';
 import { HISTORY, type Overrides, usual, type VariableName } from './contract.js';
 import type { Peer } from './peer.js';
-import { bucketOf, type Rate, type Welcome } from './welcome.js';
+import type { Rate, Welcome } from './welcome.js';
 
 const PROTOCOL_ERRORS = new Set<string>(
   errors.filter(({ protocolError }) => protocolError).map(({ code }) => code),
@@ -11,6 +11,10 @@ const CONNECTION_LIMIT = 4005;
 const PROTOCOL_ERROR_LIMIT = 4000;
 const TOO_BIG = 1009;
 const RATE_LIMITED = 4101;
+const SLOW_CONSUMER = 4102;
+
+/** No reply to a short request is longer, and no more is added to what was sent, in bytes. */
+export const ENVELOPE = 1_024;
 
 // A server may count what came a little before what we sent in the window.
 const SLACK_MS = 100;
@@ -28,11 +32,6 @@ interface Span {
 
 // The rules of what a history gives back, as against those of repeated requests.
 const RESUMED = /^resume-(?!duplicate|ids|refused)/;
-
-const windowOf =
-  (type: string): Span['of'] =>
-  ({ rates }) =>
-    bucketOf({ rates: rates ?? [] }, type)?.window_ms;
 
 const spans: readonly Span[] = [
   {
@@ -60,18 +59,6 @@ const spans: readonly Span[] = [
     variable: 'PARLOR_TYPING_TTL_MS',
     name: 'typing_ttl_ms',
     of: ({ typing_ttl_ms }) => typing_ttl_ms,
-  },
-  {
-    rules: /^errors-rate-before-membership$/,
-    variable: 'PARLOR_MESSAGES_WINDOW_MS',
-    name: 'window_ms',
-    of: windowOf('chat'),
-  },
-  {
-    rules: /^errors-rate-before-forbidden$/,
-    variable: 'PARLOR_CONTROL_WINDOW_MS',
-    name: 'window_ms',
-    of: windowOf('join'),
   },
 ];
 
@@ -210,12 +197,18 @@ function textSize(peer: Peer, most: number): boolean {
   return peer.longestText > most && refused(peer, 'invalid_payload');
 }
 
+// Replies wait side by side, however soon we read.
+function queue(peer: Peer, most: number): boolean {
+  return peer.closed?.code === SLOW_CONSUMER && peer.outstanding * ENVELOPE > most;
+}
+
 function refused(peer: Peer, code: string): boolean {
   return peer.received('error', { data: { code } }).length > 0;
 }
 
-// The chapter `limits` goes beyond each of its numbers in the rules that are named after it.
+// The chapter `limits` goes beyond each of its numbers in the rules that are named after it, and `backpressure` beyond its.
 function about(rule: string, name: keyof typeof excesses): boolean {
+  if (name === 'max_queue_bytes') return rule.startsWith('backpressure-');
   const noun = /^max_(.+?)(?:_bytes|_per_user|)$/.exec(name)?.[1] ?? name;
   return rule.startsWith(`limits-${noun}`);
 }
@@ -227,5 +220,6 @@ const excesses = {
   [BUDGET]: protocolErrors,
   max_message_bytes: messageSize,
   max_text_bytes: textSize,
+  max_queue_bytes: queue,
 };
 const names = Object.keys(excesses) as (keyof typeof excesses)[];

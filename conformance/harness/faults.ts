@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { closes } from '#schemas/closes.js';
 import { messages as registry } from '#schemas/registry.js';
 import { type Fault as SchemaFault, validateAck, validateServer } from '#schemas/validate.js';
@@ -59,6 +60,11 @@ export function judgeClose(code: number, reason: string): FrameFault[] {
   return faults;
 }
 
+// The profiles that each type of the server belongs to.
+const profilesOf = new Map<string, readonly string[]>();
+for (const { type, direction, profiles } of registry)
+  if (direction === 'server') profilesOf.set(type, [...(profilesOf.get(type) ?? []), ...profiles]);
+
 /** What a message is judged by, besides itself. */
 export interface Context {
   /** The announced features; undefined while nothing has been announced. */
@@ -75,14 +81,13 @@ export function judge(message: Message, { features, binary, requested }: Context
   const type = message.type;
   const add = (rule: RuleId, expected: string, actual: string) =>
     faults.push({ rule, expected, actual });
-  const own = registry.filter((row) => row.type === baseType(type) && row.direction === 'server');
   if (binary && features && !features.includes('binary'))
     add(
       'messages-no-binary-unannounced',
       'no binary message: `binary` is not announced',
       `a binary message of type ${type}`,
     );
-  const profiles: readonly string[] = own.flatMap((row) => row.profiles);
+  const profiles = profilesOf.get(baseType(type)) ?? [];
   if (features && profiles.length > 0 && !announced(profiles, features))
     add(
       'messages-type-announced',
@@ -107,11 +112,15 @@ export function judge(message: Message, { features, binary, requested }: Context
   return faults;
 }
 
-/** Compiles all schemas: done while nothing waits, it makes no answer to a heartbeat late. */
-export function warmUp(): void {
+/**
+ * Compiles all schemas: done while nothing waits for an answer, it makes none to a heartbeat late. Between any two it
+ * lets others have their turn.
+ */
+export async function warmUp(): Promise<void> {
   for (const { direction, type } of registry) {
     if (direction === 'server') validateServer(type, {});
     if (direction === 'ack') validateAck(type, {});
+    await setImmediate();
   }
 }
 

@@ -7,6 +7,11 @@ describe('a text message', () => {
     ['no object', '[1]', 'no JSON object'],
     ['two values', '{"type":"a"}{}', 'is not JSON'],
     ['a member twice', '{"type":"a","data":{"x":1,"x":2}}', 'has a member twice'],
+    [
+      'a member twice, and blanks',
+      '{ "type" : "a", "data"\n:{"x":"\\\\" ,\t"x"\r: 2 } }',
+      'has a member twice',
+    ],
     ['a lone surrogate', '{"type":"a","data":{"x":"\\ud800"}}', 'lone surrogate'],
     ['no type', '{"data":{}}', 'no type'],
   ])('is refused for %s', (_name, text, fault) => {
@@ -17,6 +22,7 @@ describe('a text message', () => {
   it.each([
     '{"type":"a","data":{"x":"a:b\\":{\\\\"}}',
     '{"type":"a","data":{"x":"\\ud83d\\ude00 \\\\ud800"}}',
+    '{"type" : "a", "data" :\n{"x" : ["a", ":", "\\\\\\":"], "": "" } }',
     '{"type":"a","data":{"__proto__":{"fault":1}},"fault":[{"a":1},{"a":2}]}',
   ])('is taken: %s', (text) => {
     expect(isMessage(parseText(Buffer.from(text)))).toBe(true);

@@ -49,7 +49,10 @@ export function plan(
   const rest = runnable.filter((check) => !isLast(check));
   // What lasts longest starts first.
   const first = (check: Check) =>
-    check.options.timers === true || check.options.instance !== undefined || isApart(check, target);
+    check.options.timers === true ||
+    check.options.takes !== undefined ||
+    check.options.instance !== undefined ||
+    isApart(check, target);
   const lasting = (list: readonly Check[]) =>
     list
       .map(({ options }) => (welcome && options.takes ? options.takes(welcome) : 0))

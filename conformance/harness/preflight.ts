@@ -1,4 +1,5 @@
 import { Instances } from './instances.js';
+import { Interruption } from './interruption.js';
 import { Journal } from './journal.js';
 import { isObject } from './message.js';
 import { Outages } from './outages.js';
@@ -37,6 +38,7 @@ export async function preflight(target: RunningTarget, watchdog: Watchdog): Prom
     seed: 0,
     observed: new Map(),
     surplus: new Surplus(),
+    interruption: new Interruption(),
     instances: new Instances(undefined),
     welcomed: () => {},
     hopeless: undefined,

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { commandLauncher, listens } from './process.js';
+import { commandLauncher, lastOutput, listens } from './process.js';
 
 const module = fileURLToPath(new URL('process.ts', import.meta.url));
 const SERVER = `node -e "require('node:net').createServer().listen(process.env.PORT, process.env.HOST)"`;
@@ -35,5 +35,12 @@ describe('a started server', () => {
     const once = SERVER.replace('createServer()', 'createServer(() => process.exit())');
     const { exited } = await commandLauncher(`${once} & wait`)({});
     expect(await exited).toEqual({ status: 0, signal: null });
+  });
+
+  it('is quoted without the code that a crash prints in one line', () => {
+    const stderr = `main.js:1\n${'x'.repeat(90_000)}\n${' '.repeat(90_000)}^\n\nError: no room`;
+    const said = lastOutput({ output: { stdout: '', stderr } });
+    expect(said).toMatch(/^; its last output:\nmain.js:1\nx+ …\n…\n\nError: no room$/);
+    expect(said.length).toBeLessThan(600);
   });
 });

@@ -5,14 +5,20 @@ import type { Env } from './contract.js';
 import type { Minter } from './tokens.js';
 import { TargetError } from './verdict.js';
 
+/** How a process ended; the status is null after a signal that it did not handle. */
+export interface Exit {
+  status: number | null;
+  signal: string | null;
+}
+
 /** One running server, however it was started. */
 export interface Instance {
   /** Its WebSocket endpoint. */
   readonly url: string;
   /** Sends a signal, SIGTERM unless another is named, and does not wait. */
   signal(signal?: NodeJS.Signals): void;
-  /** Resolves when it has ended; the status is null after a signal that it did not handle. */
-  readonly exited: Promise<{ status: number | null; signal: string | null }>;
+  /** Resolves when it has ended. */
+  readonly exited: Promise<Exit>;
   /** Ends it: SIGTERM, and SIGKILL when that does not help. */
   stop(signal?: NodeJS.Signals): Promise<void>;
   /** What it has printed, at least the last 64 KiB of each stream. */
@@ -152,7 +158,7 @@ function watch(child: ChildProcess, url: string): Instance {
     });
   }
   let running = true;
-  const exited = new Promise<{ status: number | null; signal: string | null }>((resolve) => {
+  const exited = new Promise<Exit>((resolve) => {
     child.once('error', (error) => {
       running = false;
       output.stderr += error.message;
@@ -204,9 +210,8 @@ async function ready(
   const end = performance.now() + readyMs;
   while (performance.now() < end) {
     if (!instance.running) {
-      const { status, signal } = await instance.exited;
       throw new TargetError(
-        `the start command '${command}' ended ${signal ? `by ${signal}` : `with status ${status}`} before it listened on ${host}:${port}${lastOutput(instance)}`,
+        `the start command '${command}' ended ${how(await instance.exited)} before it listened on ${host}:${port}${lastOutput(instance)}`,
       );
     }
     if (await accepts(host, port)) return;
@@ -218,10 +223,19 @@ async function ready(
   );
 }
 
+// A crash of bundled code quotes the whole of it in one line, and what was wrong stands in another.
+const LONG_LINE = 500;
+
+/** How a process ended, as a part of a sentence. */
+export function how({ status, signal }: Exit): string {
+  return signal ? `by ${signal}` : `with status ${status}`;
+}
+
 /** The last lines of what an instance printed, as the end of a sentence; empty when it printed nothing. */
 export function lastOutput({ output }: Pick<Instance, 'output'>): string {
   const text = (output.stderr.trim() || output.stdout.trim())
     .split('\n')
+    .map((line) => (line.length > LONG_LINE ? `${line.slice(0, LONG_LINE)} …`.trim() : line))
     .slice(-15)
     .join('\n')
     .slice(-2_000);

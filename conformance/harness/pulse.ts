@@ -1,5 +1,5 @@
 import { Journal } from './journal.js';
-import { lastOutput, listens } from './process.js';
+import { how, lastOutput, listens } from './process.js';
 import type { StageRun } from './shared.js';
 import { Stage } from './stage.js';
 import { Inconclusive, TargetError, Violation } from './verdict.js';
@@ -69,9 +69,7 @@ export class Pulse {
     const { target, watchdog } = this.#run;
     for (const instance of target.instances) {
       if (instance.running) continue;
-      const { status, signal } = await instance.exited;
-      const how = signal ? `by ${signal}` : `with status ${status}`;
-      return `The server ended ${how}${lastOutput(instance)}`;
+      return `The server ended ${how(await instance.exited)}${lastOutput(instance)}`;
     }
     for (const url of target.urls)
       if (!(await listens(url))) return `The server no longer accepts connections at ${url}`;

@@ -398,6 +398,70 @@ describe('a run', () => {
     expect(end.totals.fail).toBeGreaterThanOrEqual(1);
   });
 
+  it('undoes what a check began, once, also where the check was let go of', async () => {
+    const interrupt = new AbortController();
+    const undone: string[] = [];
+    const does = (variant: string, use: (t: Stage) => Promise<void>) =>
+      check(
+        'rooms-join-acked',
+        (t) =>
+          t.during(
+            () => use(t),
+            async () => undone.push(variant),
+          ),
+        { variant },
+      );
+    const checks = [
+      does('ends', async () => {}),
+      does('fails', async (t) => t.fail({ expected: 'this', actual: 'that' })),
+      does('is interrupted', async (t) => {
+        interrupt.abort();
+        await t.pause(1);
+      }),
+    ];
+    await runConformance({ start: tiny({}) }, { checks, jobs: 1, signal: interrupt.signal });
+    expect(undone).toEqual(['ends', 'fails', 'is interrupted']);
+  });
+
+  it('leaves nothing behind when it is interrupted', async () => {
+    const interrupt = new AbortController();
+    const started: Instance[] = [];
+    const start = async (env: Env) => {
+      const instance = await tiny({})(env);
+      started.push(instance);
+      return instance;
+    };
+    let steps = 0;
+    // It does all that a check may do, without end.
+    const endless = check(
+      'rooms-join-acked',
+      async ({ connect, launch, pause }) => {
+        for (;;) {
+          await (await connect('ann')).joins('lounge');
+          await launch();
+          await pause(1);
+          steps += 1;
+          if (steps === 3) interrupt.abort();
+        }
+      },
+      { instance: { PARLOR_MAX_ROOMS: '3' } },
+    );
+    const later = Array.from({ length: 30 }, (_, i) => ({ ...joined, id: `${joined.rule}/${i}` }));
+    const events: RunEvent[] = [];
+    const report = (event: RunEvent) => void events.push(event);
+    const checks = [endless, ...later];
+    const { signal } = interrupt;
+    const end = await runConformance({ start }, { checks, jobs: 1, signal, report });
+    expect([end.exit_code, end.summary]).toEqual([3, 'The run was interrupted.']);
+    const atEnd = [steps, started.length, events.length];
+    // As much as the other would do meanwhile.
+    await run({}, { checks: later });
+    expect([steps, started.length, events.length]).toEqual(atEnd);
+    expect(started.filter((each) => each.running)).toEqual([]);
+    const begun = events.filter(({ event }) => event === 'check_start');
+    expect(begun.length).toBeLessThan(later.length);
+  });
+
   it.each([
     ['a TypeError', (ann: Peer) => (ann as unknown as { none(): void }).none()],
     ['a message that is no JSON', (ann: Peer) => ann.send('ping', { echo: 1n })],

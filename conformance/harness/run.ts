@@ -2,6 +2,7 @@ import type { Check } from './check.js';
 import { Conductor } from './conductor.js';
 import type { ExitCode, Reporter, RunEnd, RunEvent } from './events.js';
 import { warmUp } from './faults.js';
+import { Interrupted, Interruption } from './interruption.js';
 import { type KnownFailure, noTotals } from './outcome.js';
 import { preflight } from './preflight.js';
 import { tolerateStray } from './stray.js';
@@ -48,21 +49,31 @@ export async function runConformance(target: Target, options: RunOptions): Promi
   const report = inOrder(options.report ?? (() => {}));
   const watchdog = new Watchdog(options.patienceMs);
   const strict = tolerateStray();
-  const over = new AbortController();
+  const interruption = new Interruption(options.signal);
   let running: RunningTarget | undefined;
   try {
-    warmUp();
-    running = await prepare(target);
+    const prepared = prepare(target, interruption).then((it) => {
+      running = it;
+      return it;
+    });
+    const [ready] = await Promise.all([prepared, warmUp()]);
     watchdog.start();
-    const first = await preflight(running, watchdog);
-    const conductor = new Conductor(running, watchdog, first, { ...options, report }, start);
-    return await Promise.race([conductor.conduct(), interruption(options.signal, over.signal)]);
+    const first = await interruption.race(preflight(ready, watchdog));
+    const conductor = new Conductor(
+      ready,
+      watchdog,
+      first,
+      { ...options, report },
+      start,
+      interruption,
+    );
+    return await conductor.conduct();
   } catch (error) {
     return await brokenOff(error, report, start);
   } finally {
     watchdog.stop();
     strict();
-    over.abort();
+    interruption.forget();
     await running?.stop();
   }
 }
@@ -89,17 +100,6 @@ async function brokenOff(error: unknown, report: Reporter, start: number): Promi
   };
   await report(end);
   return end;
-}
-
-class Interrupted extends Error {}
-
-// Listens for the interruption until the run is over.
-function interruption(signal: AbortSignal | undefined, over: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const stop = () => reject(new Interrupted('The run was interrupted.'));
-    if (signal?.aborted) stop();
-    signal?.addEventListener('abort', stop, { once: true, signal: over });
-  });
 }
 
 function stackOf(error: unknown): string {

@@ -1,4 +1,5 @@
 import type { Instances } from './instances.js';
+import type { Interruption } from './interruption.js';
 import type { Outages } from './outages.js';
 import type { Stalls } from './stalls.js';
 import type { Surplus } from './surplus.js';
@@ -26,6 +27,8 @@ export interface StageRun {
   readonly observed: Map<string, { since: number; outcome: Promise<unknown> }>;
   /** What the connections of the run have received unasked. */
   readonly surplus: Surplus;
+  /** The end of the run from outside. */
+  readonly interruption: Interruption;
   /** The servers that checks ask for. */
   readonly instances: Instances;
   /** Why connecting is hopeless, once it has proved to be. */

@@ -1,13 +1,15 @@
 import { Assertions } from './assertions.js';
 import type { Overrides } from './contract.js';
 import { runControl } from './control.js';
+import { slowest } from './delays.js';
 import { type Counting, exhaustion } from './exhaustion.js';
 import type { FrameFault } from './faults.js';
 import type { RequestInit } from './handshake.js';
 import type { Host } from './host.js';
 import { type HttpAnswer, type HttpInit, httpRequest } from './http.js';
 import type { Journal } from './journal.js';
-import { lostToHeartbeat } from './loss.js';
+import { knock } from './knock.js';
+import { type Loss, lost } from './loss.js';
 import type { Message } from './message.js';
 import { Peer } from './peer.js';
 import type { Instance } from './process.js';
@@ -41,8 +43,13 @@ export interface ConnectOptions extends OpenOptions {
 }
 
 const SETTLE_MS = 1_000;
+// What was sent on one connection before an answer on another may take a little longer.
+const CROSSING_MS = 250;
 
 let count = 0;
+
+// A check that was let go of waits for this: it goes no further.
+const never = (): Promise<never> => new Promise(() => {});
 
 /** What a check gets: clients, names of its own, and verdicts. All methods are bound. */
 export class Stage extends Assertions {
@@ -62,17 +69,22 @@ export class Stage extends Assertions {
   readonly #namespace: string;
   readonly #peers = new Set<Peer>();
   readonly #aborts = new Set<() => void>();
+  readonly #undos = new Set<() => Promise<void>>();
   readonly #waits: Waits;
   readonly #own: Instance | undefined;
   readonly #sent = { bytes: 0, frames: 0 };
   #ids = 0;
+  #ended = false;
+  #knocking: Promise<void> | undefined;
+  /** Whether a server did not even answer a further connection. */
+  #mute = false;
   #fences = 0;
   #connections = 0;
 
   constructor(run: StageRun, journal: Journal, nonce: string, final: boolean, own?: Instance) {
     super();
     this.#run = run;
-    this.#waits = new Waits(run.watchdog);
+    this.#waits = new Waits(run.watchdog, () => this.#elsewhere());
     this.#own = own;
     this.journal = journal;
     this.final = final;
@@ -102,6 +114,14 @@ export class Stage extends Assertions {
       throw new NotExercised('the target never sent a welcome that announces its numbers');
     return this.#run.welcome;
   }
+
+  /** Whether the target announces a feature. */
+  readonly announces = (feature: string): boolean => this.welcome.features.includes(feature);
+
+  /** @throws NotExercised when the target does not announce this feature */
+  readonly needs = (feature: string): void => {
+    if (!this.announces(feature)) this.notExercised(`\`${feature}\` is not announced`);
+  };
 
   /** Seed of whatever this run draws at random. */
   get seed(): number {
@@ -220,6 +240,7 @@ export class Stage extends Assertions {
 
   /** Opens a connection: whatever the server answers is in `peer.response`. */
   readonly open = async (options: OpenOptions = {}, user?: string): Promise<Peer> => {
+    if (this.#ended) return never();
     const { token, at = 0, early, label = 'client', autoPong = true, ...request } = options;
     const address = typeof at === 'number' ? this.urls[at] : at.url;
     if (address === undefined)
@@ -285,6 +306,13 @@ export class Stage extends Assertions {
   /** Lengthens every later wait of this check by an announced time, in milliseconds. */
   readonly patience = (ms: number): void => this.#waits.lengthen(ms);
 
+  /**
+   * What a right but slow server did not come to in time: inconclusive, as a busy machine may have been the cause, and
+   * not exercised where it is so again.
+   */
+  readonly tooLate = (reason: string): never =>
+    this.final ? this.notExercised(reason) : this.inconclusive(reason);
+
   /** Waits for a promise as patiently as for a message. */
   readonly within = <T>(promise: Promise<T>, explanation: Explanation, extraMs = 0): Promise<T> =>
     this.#waits.within(promise, explanation, extraMs);
@@ -328,6 +356,10 @@ export class Stage extends Assertions {
       overrides,
       shared ? 'all' : undefined,
     );
+    if (this.#ended) {
+      await release();
+      return never();
+    }
     this.#aborts.add(() => void release());
     return instance;
   };
@@ -353,8 +385,8 @@ export class Stage extends Assertions {
     if (!(error instanceof Violation)) throw error;
     const exhausted = this.exhausted();
     if (exhausted !== undefined) throw new NotExercised(exhausted);
-    const lost = this.#run.doubts ? await this.lostToHeartbeat() : undefined;
-    throw lost === undefined ? error : new Inconclusive(lost);
+    const loss = this.#run.doubts ? await this.lost() : undefined;
+    throw loss ? new Inconclusive(loss.text) : error;
   }
 
   /** Whether the server flooded a connection of this check. */
@@ -368,13 +400,13 @@ export class Stage extends Assertions {
     return Number.isFinite(timeout_ms) ? timeout_ms : Number.POSITIVE_INFINITY;
   }
 
-  /**
-   * How a heartbeat ended one of this check's connections, in words. Waits for what the server may have sent already,
-   * at most a second.
-   */
-  async lostToHeartbeat(): Promise<string | undefined> {
-    const timeoutMs = this.patienceOfPings;
-    if (!Number.isFinite(timeoutMs)) return undefined;
+  /** How long the server took at worst, in milliseconds, for what it answers at once. */
+  get slowest(): number {
+    return slowest([...this.#peers]);
+  }
+
+  /** How a timer ended one of this check's connections. Waits for what the server may have sent already, at most a second. */
+  async lost(): Promise<Loss | undefined> {
     const open = [...this.#peers].filter(
       ({ closed, response }) => !closed && response.status === 101,
     );
@@ -382,8 +414,8 @@ export class Stage extends Assertions {
     const second = this.pause(SETTLE_MS);
     await Promise.race([Promise.all(heard), second]);
     for (const peer of this.#peers) {
-      const lost = lostToHeartbeat(peer, timeoutMs, !this.final);
-      if (lost !== undefined) return lost;
+      const loss = lost(peer, this.patienceOfPings, !this.final);
+      if (loss) return loss;
     }
     return undefined;
   }
@@ -419,8 +451,32 @@ export class Stage extends Assertions {
       .map(({ announced }) => announced);
   }
 
+  /** Runs `use`, and then `undo`, whatever it comes to; at the end of the check where that was let go of meanwhile. */
+  readonly during = async <T>(use: () => Promise<T>, undo: () => unknown): Promise<T> => {
+    const once = async () => {
+      if (this.#undos.delete(once)) await undo();
+    };
+    this.#undos.add(once);
+    try {
+      return await use();
+    } finally {
+      await once();
+    }
+  };
+
+  /** Undoes what a check that was let go of will not undo itself. What fails at that has nobody left to tell. */
+  async undone(): Promise<void> {
+    await Promise.allSettled([...this.#undos].map((undo) => undo()));
+  }
+
+  /** Whether the check was let go of. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** Lets go of everything. */
   readonly end = (): void => {
+    this.#ended = true;
     for (const peer of this.#peers) peer.detach();
     this.#waits.end();
     for (const abort of this.#aborts) abort();
@@ -458,6 +514,27 @@ export class Stage extends Assertions {
       return typeof data.text === 'string' && data.text.startsWith(`fence ${this.#namespace} `);
     if (type !== 'broadcast' || typeof from !== 'string') return false;
     return ![...this.#peers].some((peer) => from === (peer.verified ?? peer.user));
+  }
+
+  // The canary speaks with one server. Whether another is only held up, a connection of nobody's tells.
+  #elsewhere(): Promise<void> | undefined {
+    const watched = new URL(this.#run.target.urls[0] ?? '').href;
+    const others = new Set([...this.#peers].map(({ url }) => url.href));
+    others.delete(watched);
+    if (others.size === 0 || this.#mute) return undefined;
+    this.#knocking ??= this.#knock([...others]).finally(() => {
+      this.#knocking = undefined;
+    });
+    return this.#knocking;
+  }
+
+  async #knock(urls: readonly string[]): Promise<void> {
+    const knocks = urls.map((url) => knock(new URL(url)));
+    for (const { leave } of knocks) this.#aborts.add(leave);
+    const answers = await Promise.all(knocks.map(({ answered }) => answered));
+    for (const { leave } of knocks) this.#aborts.delete(leave);
+    this.#mute = answers.includes(false);
+    await this.#waits.pause(CROSSING_MS);
   }
 
   get #host(): Host {

@@ -1,6 +1,7 @@
 import { contract, environment, type Overrides } from './contract.js';
 import type { ControlCommand } from './control.js';
 import { inTurn, type Launch } from './instances.js';
+import { Interrupted, Interruption } from './interruption.js';
 import { commandLauncher, type Instance, type Launcher, type StartOptions } from './process.js';
 import { type Algorithm, algorithms, freshToken, Minter, type TokenConfig } from './tokens.js';
 import { NotExercised, TargetError, UsageError } from './verdict.js';
@@ -65,15 +66,18 @@ const SESSIONS = [
 const KEPT = 2;
 
 /**
- * Starts the target, or takes it as it runs.
+ * Starts the target, or takes it as it runs. Nothing is started once the run is to end.
  *
  * @throws UsageError when it is not well described
  * @throws TargetError when it does not start
  */
-export async function prepare(target: Target): Promise<RunningTarget> {
+export async function prepare(
+  target: Target,
+  interruption = new Interruption(),
+): Promise<RunningTarget> {
   if ((target.url === undefined) === (target.start === undefined))
     throw new UsageError('a target has either a url or a start command');
-  return target.start === undefined ? given(target) : started(target, target.start);
+  return target.start === undefined ? given(target) : started(target, target.start, interruption);
 }
 
 function given(target: Target): RunningTarget {
@@ -96,7 +100,11 @@ function given(target: Target): RunningTarget {
   };
 }
 
-async function started(target: Target, command: string | Launcher): Promise<RunningTarget> {
+async function started(
+  target: Target,
+  command: string | Launcher,
+  interruption: Interruption,
+): Promise<RunningTarget> {
   const launcher =
     typeof command === 'string' ? commandLauncher(command, target.startOptions) : command;
   const base = environment(target.env ?? {});
@@ -120,6 +128,7 @@ async function started(target: Target, command: string | Launcher): Promise<Runn
     PARLOR_SESSIONS: sessions.map(({ value, user }) => `${value}=${user}`).join(','),
   };
   const launch = inTurn(async (overrides) => {
+    interruption.check();
     const other = otherKey(overrides);
     const told = { PARLOR_TOKEN_LEEWAY_MS: String(leewayMs) };
     const env = environment(secrets, target.env ?? {}, told, other?.env ?? {}, overrides);
@@ -148,7 +157,8 @@ async function started(target: Target, command: string | Launcher): Promise<Runn
     for (let index = 0; index < count; index += 1) instances.push(await start(index));
   } catch (error) {
     await stop();
-    throw error instanceof TargetError ? error : new TargetError((error as Error).message);
+    const known = error instanceof TargetError || error instanceof Interrupted;
+    throw known ? error : new TargetError((error as Error).message);
   }
   return {
     urls: instances.map(({ url }) => url),

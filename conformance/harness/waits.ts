@@ -6,13 +6,16 @@ const STALLED_MS = 500;
 /** The waits of one check: lengthened together, ended together, and known to the schedule. */
 export class Waits {
   readonly #watchdog: Watchdog;
+  readonly #fence: () => Promise<void> | undefined;
   // What ends each wait in progress, and when it began; the latest is last.
   readonly #waits = new Map<() => void, number>();
   #extraMs = 0;
   #ended = false;
 
-  constructor(watchdog: Watchdog) {
+  /** `fence`: what has to be over before silence counts, where the watchdog does not see the server; else undefined. */
+  constructor(watchdog: Watchdog, fence: () => Promise<void> | undefined = () => undefined) {
     this.#watchdog = watchdog;
+    this.#fence = fence;
   }
 
   /** Whether nothing but waiting has been done for half a second and longer. */
@@ -28,12 +31,20 @@ export class Waits {
 
   /** Watches one wait. @returns what ends it */
   watch(expire: (why: Expiry) => void, extraMs: number): () => void {
-    const unwatch = this.#watchdog.watch(expire, this.#extraMs + extraMs);
-    this.#waits.set(unwatch, performance.now());
-    return () => {
-      this.#waits.delete(unwatch);
+    let over = false;
+    const expired = (why: Expiry) => {
+      const fenced = why === 'silence' ? this.#fence() : undefined;
+      if (fenced) void fenced.then(() => over || expire(why));
+      else expire(why);
+    };
+    const unwatch = this.#watchdog.watch(expired, this.#extraMs + extraMs);
+    const stop = () => {
+      over = true;
+      this.#waits.delete(stop);
       unwatch();
     };
+    this.#waits.set(stop, performance.now());
+    return stop;
   }
 
   /** Waits for a promise as patiently as for a message. */

@@ -192,7 +192,8 @@ export class Wire {
 
   /** Ends our side of the TCP stream. */
   end(): void {
-    this.#socket.end();
+    // A second end would be an error, which nobody looks at and Node takes its time for.
+    if (!this.#socket.writableEnded && !this.#socket.destroyed) this.#socket.end();
   }
 
   /** Drops the connection with a TCP reset. */
@@ -355,6 +356,6 @@ export class Wire {
     }
     const cut = this.#decoder.pending > 0 ? `${detail}, inside a frame` : detail;
     this.#close({ code: 1006, reason: '', by, detail: cut, at: performance.now() });
-    this.#socket.end();
+    this.end();
   }
 }
