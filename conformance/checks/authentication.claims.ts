@@ -1,9 +1,10 @@
 import { type CheckOptions, check } from '#conformance/harness/check.js';
+import { opcodes } from '#conformance/harness/frames.js';
 import type { RuleId } from '#conformance/harness/requirements.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { assemble, type Changes, signWith } from '#conformance/harness/tokens.js';
 import { refusedToken, signedBy, stranger, type Tokens } from './forgeries.js';
-import { welcomed } from './openings.js';
+import { opened, welcomed } from './openings.js';
 
 const HOUR_S = 3_600;
 const now = () => Math.floor(Date.now() / 1000);
@@ -60,6 +61,7 @@ const times = [
     (t) => ({
       'a token that expired an hour ago': t.mint('ann', expired()),
       'a token that expired in 1970': t.mint('ann', { exp: 1 }),
+      'a token whose exp is 0': t.mint('ann', { exp: 0 }),
       'a token that expired a good minute ago': t.mint('ann', { exp: now() - 70 }),
     }),
     { reason: 'token_expired' },
@@ -80,7 +82,7 @@ const times = [
     };
   }),
   refused('authentication-nbf-future-refused', 'nbf', () => [now() + HOUR_S, now() + 90]),
-  refused('authentication-nbf-numeric', 'nbf', () => ['0', String(now() - HOUR_S), true, {}]),
+  refused('authentication-nbf-numeric', 'nbf', () => ['0', String(now() - HOUR_S), true, {}, null]),
 ];
 
 const audiences = [
@@ -93,6 +95,7 @@ const audiences = [
       `${audience(t)}-2`,
       audience(t).slice(0, -1),
       `not-${audience(t)}`,
+      `${audience(t)}\n`,
       '',
       '*',
       ['another-service', 'billing'],
@@ -128,6 +131,9 @@ const issuers = [
       `${issuer(t)}/`,
       `${issuer(t)}.evil.example`,
       issuer(t).slice(0, -1),
+      `${issuer(t)}\n`,
+      // A dot stands for any letter where the issuer is taken for a pattern.
+      ...(issuer(t).includes('.') ? [issuer(t).replaceAll('.', 'x')] : []),
       '',
       [issuer(t)],
     ],
@@ -169,12 +175,45 @@ const subjects = [
   ),
 ];
 
+// JSON that is made of it writes each half as an escape.
+const HALVES = { first: '\ud83d', last: '\udc00' };
+
+const surrogates = check(
+  'errors-lone-surrogate-not-relayed',
+  async (t) => {
+    // Who welcomes nobody relays nothing.
+    await t.connect('ann');
+    for (const [which, half] of Object.entries(HALVES)) {
+      const peer = await opened(t, { token: t.mint('ann', { sub: `${t.user('ann')}${half}` }) });
+      const welcome = () => peer.frames.find(({ opcode }) => opcode === opcodes.text);
+      await peer.until(
+        () => welcome() ?? peer.closed,
+        () => ({
+          expected: 'a connection is welcomed or closed whose sub has an unpaired surrogate',
+          actual: 'it stays open, without a welcome',
+        }),
+        { outlivesClose: true },
+      );
+      const text = welcome()?.payload.toString() ?? '';
+      // What is left of such escapes where those of pairs are taken away.
+      const unpaired = text.replace(/\\ud[89ab]..\\ud[c-f]../gi, '');
+      t.assert(!/[^\\]\\ud[89a-f]/i.test(unpaired), {
+        expected: `no unpaired surrogate in the welcome of a connection whose sub ends in the ${which} half of a pair`,
+        actual: `the welcome is ${text.slice(0, 300)}`,
+        hint: 'Such a sub is no text, and whoever sees this user join would get it, too: refuse the token.',
+      });
+    }
+  },
+  { variant: 'sub' },
+);
+
 /** The checks of a token's claims. */
 export const claims = [
   ...times,
   ...audiences,
   ...issuers,
   ...subjects,
+  surrogates,
   refused('authentication-rooms-claim-malformed', 'rooms', () => [
     'lounge',
     {},

@@ -5,6 +5,7 @@ import type { Stage } from '#conformance/harness/stage.js';
 import { signedBy, stranger } from './forgeries.js';
 import { withKeySet } from './keysets.js';
 import { closed } from './openings.js';
+import { ASKED } from './ways.js';
 
 // What of a token must not be told: the whole of it, and its signature.
 function secretsOf(token: string): string[] {
@@ -65,12 +66,12 @@ export const failures = [
       const fresh = t.mint('ann');
       const ann = await t.connect('ann');
       const peers = [ann];
-      if (t.welcome.features.includes('auth_refresh')) {
+      if (t.announces('auth_refresh')) {
         await ann.refuses('auth_failed', () => ann.request('auth', { token: nonsense }));
         await ann.acked('auth', { token: fresh });
       } else await ann.request('auth', { token: nonsense });
-      if (t.welcome.features.includes('auth_message')) {
-        const first = await t.open({ query: [['auth', 'message']] });
+      if (t.announces('auth_message')) {
+        const first = await t.open({ query: ASKED });
         first.send('auth', { token: nonsense });
         await first.ends();
         peers.push(first);
@@ -118,7 +119,7 @@ export const failures = [
       const features = welcome.data['features'];
       if (Array.isArray(features) && features.includes('auth_message'))
         t.notExercised('`auth_message` is announced, whatever the runner asks for');
-      await closed(t, { query: [['auth', 'message']] }, 4001, 'token_missing');
+      await closed(t, { query: ASKED }, 4001, 'token_missing');
     },
     { instance: { PARLOR_FEATURES: 'operations' }, shared: true },
   ),

@@ -4,7 +4,7 @@ import { check } from '#conformance/harness/check.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { assemble, type Changes, signWith } from '#conformance/harness/tokens.js';
 import {
-  publicKey,
+  byPublicKey,
   refusedToken,
   rightKey,
   rightlySigned,
@@ -59,31 +59,30 @@ const x5c = refusedToken('authentication-header-x5c-refused', (t) =>
   })),
 );
 
-const fetched = (name: 'jku' | 'x5u', shared: { instance?: true }) =>
-  check(
-    `authentication-header-${name}-refused`,
-    (t) =>
-      Listener.during('answer', async (listener) => {
-        const at = shared.instance ? t.instance : 0;
-        const strangers = name === 'jku' ? strangersOf(t, 'RS256', 'ES256') : certified(t);
-        for (const who of strangers) {
-          listener.bodies['/keys'] = JSON.stringify({
-            keys: [{ ...who.jwk, kid: KID, alg: who.algorithm, use: 'sig' }],
-          });
-          if (name === 'x5u') listener.bodies['/certificate'] = toPem(certificateOf(who));
-          const where = listener.url(name === 'jku' ? '/keys' : '/certificate');
-          const token = signedBy(t, who.algorithm, who.key, { [name]: where, kid: KID });
-          await closed(
-            t,
-            { token, at },
-            4001,
-            'token_invalid',
-            `${who.algorithm} under a key that its ${name} points at`,
-          );
-        }
-      }),
-    shared.instance ? publicKey : {},
+const fetched = (name: 'jku' | 'x5u') =>
+  check(`authentication-header-${name}-refused`, (t) =>
+    Listener.during(t, 'answer', async (listener) => {
+      const strangers = name === 'jku' ? strangersOf(t, 'RS256', 'ES256') : certified(t);
+      for (const who of strangers) {
+        listener.bodies['/keys'] = JSON.stringify({
+          keys: [{ ...who.jwk, kid: KID, alg: who.algorithm, use: 'sig' }],
+        });
+        if (name === 'x5u') listener.bodies['/certificate'] = toPem(certificateOf(who));
+        const where = listener.url(name === 'jku' ? '/keys' : '/certificate');
+        const token = signedBy(t, who.algorithm, who.key, { [name]: where, kid: KID });
+        await closed(
+          t,
+          { token },
+          4001,
+          'token_invalid',
+          `${who.algorithm} under a key that its ${name} points at`,
+        );
+      }
+    }),
   );
+
+const jku = fetched('jku');
+const x5u = fetched('x5u');
 
 // What a token may name, each at an address of its own.
 const pointing = (listener: Listener): Changes[] => [
@@ -96,7 +95,7 @@ const never = check('authentication-header-never-fetched', async (t) => {
   const { hostname } = new URL(t.urls[0] ?? '');
   if (!/^(127\.|localhost$|\[::1\]$)/.test(hostname))
     t.notExercised(`the server at ${hostname} could not reach an address of the runner`);
-  await Listener.during('answer', async (listener) => {
+  await Listener.during(t, 'answer', async (listener) => {
     const { algorithm } = t.minter.config;
     const { jwk: key } = stranger('RS256');
     const keys = JSON.stringify({ keys: [{ ...key, kid: KID, alg: 'RS256', use: 'sig' }] });
@@ -151,13 +150,13 @@ function unencoded(t: Stage): Tokens {
 /** The checks of what a token's header must not bring about. */
 export const headers = [
   jwk,
-  check(jwk.rule, jwk.run, publicKey),
-  fetched('jku', {}),
-  fetched('jku', { instance: true }),
-  fetched('x5u', {}),
-  fetched('x5u', { instance: true }),
+  byPublicKey(jwk),
+  jku,
+  byPublicKey(jku),
+  x5u,
+  byPublicKey(x5u),
   x5c,
-  check(x5c.rule, x5c.run, publicKey),
+  byPublicKey(x5c),
   never,
 
   check('authentication-kid-unknown-refused', (t) =>

@@ -4,19 +4,14 @@ import type { Peer } from '#conformance/harness/peer.js';
 import type { OpenOptions, Stage } from '#conformance/harness/stage.js';
 import { meanwhile } from './authentication.lifetime.js';
 import { signedBy, stranger } from './forgeries.js';
-import { closed, opened, welcomed } from './openings.js';
+import { closed, welcomed } from './openings.js';
+import { ASKED, asked, byMessage, heardInTime } from './ways.js';
 
 // How long the server waits for `auth` is announced nowhere; within this time it is not over.
 const LATE_MS = 300;
 
 // 10 s that a server may wait and 5 s that it may take.
 const LONGEST_MS = 15_000;
-
-const asked = [['auth', 'message']] as const;
-
-// A connection that will bring its token in the first message.
-const first = (t: Stage, options: OpenOptions = {}, user?: string) =>
-  opened(t, { query: asked, ...options }, user);
 
 const forgedToken = (t: Stage) => {
   const { algorithm } = t.minter.config;
@@ -57,6 +52,18 @@ const together = [
       }
     },
     cookies,
+  ),
+
+  check(
+    'authentication-empty-token-refused',
+    async (t) => {
+      const { options } = browser(t);
+      const { pathname } = new URL(t.urls[0] ?? '');
+      const path = `${pathname}?token=`;
+      const beside = 'an empty token parameter beside a valid session';
+      await closed(t, { ...options, path }, 4001, /^token_(missing|invalid)$/, beside);
+    },
+    { ...cookies, variant: 'session' },
   ),
 
   check(
@@ -103,8 +110,8 @@ const firsts = [
   check(
     'authentication-message-silent',
     async (t) => {
-      const peer = await first(t);
-      await peer.echoesPing();
+      const peer = await asked(t);
+      await heardInTime(t, peer, () => peer.echoesPing());
       hearsNoData(t, peer);
       await peer.ends(LONGEST_MS);
       hearsNoData(t, peer);
@@ -115,19 +122,19 @@ const firsts = [
   check(
     'authentication-message-silent',
     async (t) => {
-      const peer = await first(t, browser(t).options);
-      await peer.echoesPing();
+      const peer = await asked(t, browser(t).options);
+      await heardInTime(t, peer, () => peer.echoesPing());
       hearsNoData(t, peer);
     },
     { ...cookies, variant: 'session' },
   ),
 
   check('authentication-message-welcomed', async (t) => {
-    const ann = await first(t, {}, 'ann');
+    const ann = await asked(t, {}, 'ann');
     ann.send('auth', { token: t.mint('ann') });
     ann.send('ping', {}, { id: '1' });
     ann.send('join', {}, { id: '2', room: 'lounge' });
-    const { data } = await ann.receives('welcome');
+    const { data } = await heardInTime(t, ann, () => ann.receives('welcome'));
     t.equal(data.user, t.user('ann'), 'the user in the welcome');
     t.equal((data['auth'] as Record<string, unknown>)['method'], 'token', 'auth.method');
     await ann.reply('2');
@@ -138,12 +145,45 @@ const firsts = [
     );
   }),
 
+  check(
+    'authentication-message-welcomed',
+    async (t) => {
+      const headers = { Authorization: 'Basic YW5uOmFubg==' };
+      const ann = await asked(t, { headers }, 'ann');
+      ann.send('auth', { token: t.mint('ann') });
+      const welcome = () => ann.receives('welcome');
+      const refused = await t.finds(() => heardInTime(t, ann, welcome));
+      if (refused)
+        t.fail({
+          expected: 'a first auth is welcomed, whatever the header Authorization: Basic says',
+          actual: refused.actual,
+          hint: 'An Authorization of another scheme than Bearer is no credential, here as elsewhere: a proxy may add one.',
+        });
+    },
+    { variant: 'other-scheme' },
+  ),
+
+  check(
+    'rooms-claim-forbids',
+    async (t) => {
+      t.needs('auth_message');
+      for (const rooms of [[], [t.room('lounge')]]) {
+        const ann = await asked(t, {}, 'ann');
+        ann.send('auth', { token: t.mint('ann', { rooms }) });
+        await heardInTime(t, ann, () => ann.receives('welcome'));
+        await ann.refuses('forbidden', () => ann.request('join', {}, { room: 'hall' }));
+      }
+    },
+    { variant: 'first-message' },
+  ),
+
   check('authentication-message-acked', async (t) => {
-    const exp = Math.floor(Date.now() / 1000) + 3_600;
-    const ann = await first(t, {}, 'ann');
+    // A fraction that binary64 holds exactly.
+    const exp = Math.floor(Date.now() / 1000) + 3_600.25;
+    const ann = await asked(t, {}, 'ann');
     ann.send('auth', { token: t.mint('ann', { exp }) }, { id: 'first' });
     ann.send('ping', {}, { id: 'second' });
-    const { type, data } = await ann.reply('first');
+    const { type, data } = await heardInTime(t, ann, () => ann.reply('first'));
     t.equal(type, 'ack', 'the type of the reply to the first auth');
     t.equal(data.expires_at, new Date(exp * 1000).toISOString(), 'expires_at in the ack');
     await ann.reply('second');
@@ -161,10 +201,10 @@ const firsts = [
       ['no sub', t.mint('ann', { sub: undefined }), 'token_invalid'],
       ['an expired token', expiredToken(t), 'token_expired'],
     ] as const) {
-      const peer = await first(t);
+      const peer = await asked(t);
       t.note(`auth with ${what}`);
       peer.send('auth', { token: t.secret(token) }, { id: '1' });
-      await peer.closes(4001, reason);
+      await heardInTime(t, peer, () => peer.closes(4001, reason));
       hearsNoData(t, peer);
     }
   }),
@@ -172,10 +212,35 @@ const firsts = [
   check(
     'authentication-message-timeout',
     async (t) => {
-      const peer = await first(t);
-      // A Pong that nobody asked for is no message.
-      const pong = () => peer.sendFrame({ opcode: 10, payload: 'still here' });
-      await meanwhile(t, peer.closes(4001, 'auth_timeout', LONGEST_MS), pong, 100);
+      const ann = await byMessage(t, 'ann');
+      const [peer, pinging, begun] = await Promise.all([asked(t), asked(t), asked(t)]);
+      // A Pong that nobody asked for is no message, nor is a Ping.
+      const stirs = () => {
+        peer.sendFrame({ opcode: 10, payload: 'still here' });
+        pinging.sendFrame({ opcode: 9, payload: 'anybody there?' });
+      };
+      begun.sendFrame({ opcode: 1, fin: false, payload: '{"type":' });
+      const ends = (each: Peer, hint?: string) =>
+        each.closes(4001, 'auth_timeout', LONGEST_MS, hint);
+      const all = Promise.all([
+        ends(peer),
+        ends(pinging, 'A Ping of the client is no message, and gives it no more time.'),
+        ends(
+          begun,
+          'A message that was begun and not ended is none yet: stop the timer when the whole of it is there.',
+        ),
+      ]);
+      await meanwhile(t, all, stirs, 100);
+      // It has waited for longer than all of them.
+      const silent = await t.finds(() => ann.echoesPing());
+      if (ann.closed?.reason === 'auth_timeout')
+        t.fail({
+          expected:
+            'a connection whose first message brought its token is not closed with auth_timeout',
+          actual: `${ann.label}: ${ann.closed.detail}`,
+          hint: 'Stop the timer of the first message when that message has come.',
+        });
+      if (silent) throw silent;
     },
     { timers: true },
   ),
@@ -183,7 +248,7 @@ const firsts = [
   check('authentication-message-required', async (t) => {
     for (const [what, send] of Object.entries(wrongFirsts)) {
       const opened = performance.now();
-      const peer = await first(t);
+      const peer = await asked(t);
       t.note(`the first message is ${what}`);
       const waited = performance.now() - opened;
       if (peer.closed || waited > LATE_MS)
@@ -203,13 +268,13 @@ const firsts = [
     for (const each of [token, 'nonsense'])
       await closed(
         t,
-        { query: [...asked, ['token', each]] },
+        { query: [...ASKED, ['token', each]] },
         ...conflict,
         'auth=message and a token in the query',
       );
     await closed(
       t,
-      { query: asked, headers },
+      { query: ASKED, headers },
       ...conflict,
       'auth=message and a token in the header',
     );

@@ -12,6 +12,7 @@ import {
   untilEnd,
 } from './authentication.lifetime.js';
 import { rightKey, signedBy, stranger, type Tokens } from './forgeries.js';
+import { welcomed } from './openings.js';
 
 const HOUR_S = 3_600;
 const iso = (exp: number) => new Date(exp * 1000).toISOString();
@@ -145,6 +146,30 @@ const refused = [
     await ann.closes(4001, 'subject_changed');
     t.equal(ann.received('ack'), [], 'what acknowledges an auth of another user');
   }),
+
+  check(
+    'authentication-refresh-subject-changed',
+    async (t) => {
+      const user = t.user('ann');
+      for (const sub of [user.toUpperCase(), ` ${user}`, `${user} `]) {
+        const ann = await t.connect('ann');
+        ann.send('auth', { token: t.mint('ann', { sub }) }, { id: '1' });
+        await ann.closes(4001, 'subject_changed');
+      }
+      for (const [one, other] of [
+        // Two ways to write a number, and two to write a letter.
+        ['47110000', '4711e4'],
+        ['47110000', '047110000'],
+        [t.user('zo\u00eb'), t.user('zoe\u0308')],
+      ] as const) {
+        const ann = await welcomed(t, { token: t.mint('ann', { sub: one }) });
+        ann.send('auth', { token: t.mint('ann', { sub: other }) }, { id: '1' });
+        const hint = `The two users are ${JSON.stringify(one)} and ${JSON.stringify(other)}: names are compared as they are, byte by byte, and never as numbers.`;
+        await ann.closes(4001, 'subject_changed', 0, hint);
+      }
+    },
+    { variant: 'alike' },
+  ),
 ];
 
 const narrowed = [

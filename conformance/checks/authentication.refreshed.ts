@@ -3,17 +3,14 @@ import { encodeFrame, opcodes } from '#conformance/harness/frames.js';
 import type { Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
-import { soon } from './authentication.lifetime.js';
-import { mostRooms } from './capacity.js';
+import type { Changes } from '#conformance/harness/tokens.js';
+import { expires, inTime, lasting, leavesTime, soon } from './authentication.lifetime.js';
+import { mostConnections, mostRooms } from './capacity.js';
+import { spendsBy } from './errors.budget.js';
+import { welcomed } from './openings.js';
 import { start, why } from './rates.bursts.js';
 
 const DAY_S = 86_400;
-
-// These rules belong to profiles of their own, or to none.
-function refreshable(t: Stage): void {
-  if (!t.welcome.features.includes('auth_refresh'))
-    t.notExercised('`auth_refresh` is not announced');
-}
 
 const refresh = (t: Stage, peer: Peer, claims: Record<string, unknown> = {}): Promise<Message> =>
   peer.acked('auth', { token: t.mint('ann', claims) });
@@ -30,12 +27,33 @@ async function allowed(t: Stage, ann: Peer, room: string, because: string): Prom
   });
 }
 
+const OWN =
+  'Each connection has its own token, and an auth renews that of the connection that it comes on: keep claims and timers by connection, and not by user.';
+
+// Two connections of a user. @throws NotExercised where a user may have one only
+async function twoOf(t: Stage, claims: Changes): Promise<[Peer, Peer]> {
+  if (mostConnections(t) < 2) t.notExercised('a user may have one connection only');
+  const open = () => welcomed(t, { token: t.mint('ann', claims) }, 'ann');
+  return [await open(), await open()];
+}
+
+// More protocol errors than these take too long.
+const MOST_ERRORS = 200;
+
+// The budget for protocol errors. @throws NotExercised where it is too large, or spent by the first
+function affordable(t: Stage): number {
+  const { max_protocol_errors: budget, protocol_error_window_ms: window } = t.welcome.limits;
+  if (budget > MOST_ERRORS || budget < 2 || window < 5_000)
+    t.notExercised(`${budget} protocol errors in ${window} ms are not what this check can make`);
+  return budget;
+}
+
 /** The checks of what else depends on the token of a connection, or must not. */
 export const refreshed = [
   check(
     'authentication-far-expiry-kept',
     async (t) => {
-      refreshable(t);
+      t.needs('auth_refresh');
       // More than 2^31 ms; the second stays more where it is cut to 32 bits.
       const peers = await Promise.all([t.connect('ann'), t.connect('ann')]);
       const days = [40, 10_000];
@@ -59,7 +77,7 @@ export const refreshed = [
   check(
     'rooms-claim-allows',
     async (t) => {
-      refreshable(t);
+      t.needs('auth_refresh');
       const ann = await t.connect('ann', { claims: { rooms: [t.room('lounge')] } });
       await ann.refuses('forbidden', () => ann.request('join', {}, { room: 'hall' }));
       await refresh(t, ann, { rooms: [t.room('lounge'), t.room('hall')] });
@@ -71,15 +89,111 @@ export const refreshed = [
   ),
 
   check(
+    'rooms-claim-forbids',
+    async (t) => {
+      t.needs('auth_refresh');
+      const [laptop, phone] = await twoOf(t, { rooms: [t.room('lounge')] });
+      await refresh(t, phone);
+      await allowed(t, phone, 'hall', 'the token of the last acknowledged auth allows all rooms');
+      const { type, data } = await laptop.request('join', {}, { room: 'hall' });
+      t.assert(type === 'error' && data.code === 'forbidden', {
+        expected: 'forbidden, for the token of this connection does not list the room',
+        actual: `${laptop.label} received ${type} ${data.code ?? ''}`,
+        hint: OWN,
+      });
+    },
+    { variant: 'other-refreshed' },
+  ),
+
+  check(
+    'authentication-expiry-closes',
+    async (t) => {
+      t.needs('auth_refresh');
+      const exp = soon();
+      const [laptop, phone] = await inTime(t, exp, () => twoOf(t, { exp }));
+      leavesTime(t, laptop, exp);
+      await inTime(t, exp, () => refresh(t, phone));
+      await expires(t, laptop, exp, OWN);
+      await phone.staysOpen();
+    },
+    { ...lasting, variant: 'other-refreshed' },
+  ),
+
+  check(
+    'authentication-expiry-not-early',
+    async (t) => {
+      t.needs('auth_refresh');
+      const [laptop, phone] = await twoOf(t, {});
+      const exp = soon();
+      await inTime(t, exp, () => refresh(t, phone, { exp }));
+      await expires(t, phone, exp);
+      const silent = await t.finds(() => laptop.echoesPing());
+      if (laptop.closed?.reason === 'token_expired')
+        t.fail({
+          expected: 'the connection stays open, whose token ends tomorrow',
+          actual:
+            "it was closed with token_expired when the token ended that the user's other connection was given by an auth",
+          hint: OWN,
+        });
+      if (silent) throw silent;
+      await laptop.staysOpen();
+    },
+    { ...lasting, variant: 'other-refreshed' },
+  ),
+
+  check(
+    'errors-budget-spent',
+    async (t) => {
+      t.needs('auth_refresh');
+      const budget = affordable(t);
+      const ann = await t.connect('ann');
+      const since = performance.now();
+      for (let i = 1; i < budget; i += 1) {
+        ann.sendText('{');
+        await ann.receives('error');
+      }
+      await refresh(t, ann);
+      await spendsBy(t, ann, since + t.welcome.limits.protocol_error_window_ms);
+      const hint =
+        'The auth before the last protocol error has given the budget back: with a new token nothing changes but what its claims say.';
+      await ann.closes(4000, 'too_many_protocol_errors', 0, hint);
+    },
+    { variant: 'refreshed' },
+  ),
+
+  check(
+    'errors-budget-malformed-only',
+    async (t) => {
+      t.needs('auth_refresh');
+      const count = affordable(t) + 2;
+      if (t.limitOf('auth') < count)
+        t.notExercised('the announced rate does not allow so many requests');
+      const ann = await t.connect('ann');
+      const token = t.mint('ann', { exp: 1 });
+      for (let i = 0; i < count; i += 1)
+        await ann.refuses('auth_failed', () => ann.request('auth', { token }));
+      await ann.staysOpen();
+    },
+    { variant: 'auth-failed' },
+  ),
+
+  check(
     'broadcast-scope-required',
     async (t) => {
-      refreshable(t);
+      t.needs('auth_refresh');
       const ann = await t.connect('ann', { claims: { scope: 'parlor:broadcast' } });
       await refresh(t, ann);
       const { type, data } = await ann.request('broadcast', { text: 'x' });
       t.assert(type === 'error' && data.code === 'forbidden', {
         expected: 'forbidden, for the token of the last acknowledged auth has no scope',
         actual: `${ann.label} received ${type} ${data.code ?? ''}`,
+        hint: WHOLE,
+      });
+      await refresh(t, ann, { scope: 'parlor:broadcast' });
+      const again = await ann.request('broadcast', { text: 'x' });
+      t.assert(again.type === 'ack', {
+        expected: 'an ack, for the token of the last acknowledged auth has the scope',
+        actual: `${ann.label} received ${again.type} ${again.data.code ?? ''}`,
         hint: WHOLE,
       });
     },
@@ -90,7 +204,7 @@ export const refreshed = [
   check(
     'limits-rooms-reached',
     async (t) => {
-      refreshable(t);
+      t.needs('auth_refresh');
       const most = mostRooms(t);
       const ann = await t.connect('ann');
       await ann.joins('taken-away');
@@ -116,7 +230,7 @@ export const refreshed = [
   check(
     'messages-reply-order',
     async (t) => {
-      refreshable(t);
+      t.needs('auth_refresh');
       const ann = await t.connect('ann');
       const valid = () => ({ token: t.mint('ann') });
       const expired = () => ({ token: t.mint('ann', { exp: 1 }) });
@@ -145,7 +259,7 @@ export const refreshed = [
   check(
     'resume-duplicate-same-ack',
     async (t) => {
-      refreshable(t);
+      t.needs('auth_refresh');
       const [ann] = await t.join('lounge', 'ann');
       const say = () => ann.request('chat', { text: 'once' }, { room: 'lounge', id: 'c9' });
       const first = await say();
@@ -165,7 +279,7 @@ export const refreshed = [
   check(
     'rates-over-refused',
     async (t) => {
-      refreshable(t);
+      t.needs('auth_refresh');
       const { peer, tries } = await start(t);
       if (tries.rate.types.includes('auth')) t.notExercised('an auth counts in this bucket, too');
       await tries.burst(tries.rate.limit);

@@ -1,6 +1,7 @@
 import { check } from '#conformance/harness/check.js';
 import { assemble, hmac, type Minter, segment } from '#conformance/harness/tokens.js';
 import {
+  byPublicKey,
   publicKey,
   refusedToken,
   rightKey,
@@ -27,12 +28,17 @@ const unlisted = refusedToken('authentication-alg-unlisted-refused', (t) => {
   const { algorithm } = t.minter.config;
   const others = siblings[algorithm] ?? [];
   if (others.length === 0) t.notExercised(`no other algorithm works with a key of ${algorithm}`);
-  return Object.fromEntries(
-    others.map((other) => [
-      `${other} with the key of ${algorithm}`,
-      signedBy(t, other, rightKey(t)),
-    ]),
-  );
+  const misspelt = [algorithm.toLowerCase(), `${algorithm}\n`, ` ${algorithm}`].map((alg) => {
+    const { header, claims } = t.minter.parts(t.user('ann'), {}, { alg });
+    return [`the alg ${JSON.stringify(alg)}`, rightlySigned(t, header, claims)] as const;
+  });
+  return Object.fromEntries([
+    ...others.map(
+      (other) =>
+        [`${other} with the key of ${algorithm}`, signedBy(t, other, rightKey(t))] as const,
+    ),
+    ...misspelt,
+  ]);
 });
 
 // The ways in which the bytes of a public key become a secret.
@@ -153,7 +159,7 @@ export const signatures = [
   ),
 
   unlisted,
-  check(unlisted.rule, unlisted.run, publicKey),
+  byPublicKey(unlisted),
 
   check('authentication-key-confusion-refused', async (t) => {
     const shared = t.minter.config.algorithm === 'HS256';
@@ -165,5 +171,5 @@ export const signatures = [
   }),
 
   emptyKey,
-  check(emptyKey.rule, emptyKey.run, publicKey),
+  byPublicKey(emptyKey),
 ];

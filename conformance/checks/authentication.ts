@@ -3,13 +3,16 @@ import type { Stage } from '#conformance/harness/stage.js';
 import { Violation } from '#conformance/harness/verdict.js';
 import { claims } from './authentication.claims.js';
 import { failures } from './authentication.failures.js';
+import { faults } from './authentication.faults.js';
 import { headers } from './authentication.headers.js';
 import { lifetime } from './authentication.lifetime.js';
 import { messages } from './authentication.messages.js';
 import { refresh } from './authentication.refresh.js';
 import { refreshed } from './authentication.refreshed.js';
 import { signatures } from './authentication.signatures.js';
-import { closed, decided, welcomed } from './openings.js';
+import { ways } from './authentication.ways.js';
+import { rightlySigned } from './forgeries.js';
+import { closed, decided, opened, welcomed } from './openings.js';
 
 const bearer = (token: string, scheme = 'Bearer') => ({
   headers: { Authorization: `${scheme} ${token}` },
@@ -97,6 +100,33 @@ const announced = [
       variant ? { variant: String(variant) } : {},
     ),
   ),
+
+  check(
+    'authentication-expires-at-announced',
+    async (t) => {
+      const { header, claims } = t.minter.parts(t.user('ann'));
+      for (const [written, exp] of [
+        ['2.0e9', 2_000_000_000],
+        ['20000000005E-1', 2_000_000_000.5],
+        ['2000000000.0', 2_000_000_000],
+      ] as const) {
+        const text = JSON.stringify({ ...claims, exp: 0 }).replace('"exp":0', `"exp":${written}`);
+        const token = rightlySigned(t, header, text);
+        const peer = await opened(t, { token });
+        const expected = `a token is welcomed whose exp is ${written}`;
+        await decided(peer, expected);
+        t.assert(peer.welcomed, {
+          expected,
+          actual: `${peer.closed?.detail}`,
+          hint: 'A number may have a fraction or an exponent in JSON: read the exp as a number of binary64, and not as digits.',
+        });
+        const auth = peer.welcome.data['auth'] as Record<string, unknown>;
+        const { expires_at } = auth;
+        t.equal(expires_at, new Date(exp * 1000).toISOString(), `expires_at for exp ${written}`);
+      }
+    },
+    { variant: 'written' },
+  ),
 ];
 
 /** No token, a token that is none, and tokens of any length. */
@@ -107,6 +137,21 @@ const shapes = [
     const basic = 'the header Authorization: Basic';
     await closed(t, bearer('YW5uOmFubg==', 'Basic'), 4001, 'token_missing', basic);
   }),
+
+  check(
+    'authentication-token-missing',
+    async (t) => {
+      for (const value of ['Message', '', '1', 'token', 'messages', 'false'])
+        await closed(
+          t,
+          { query: [['auth', value]] },
+          4001,
+          'token_missing',
+          `the query ?auth=${value}, which is not auth=message, and no credential`,
+        );
+    },
+    { variant: 'other-auth' },
+  ),
 
   check('authentication-empty-token-refused', async (t) => {
     const { pathname } = new URL(t.urls[0] ?? '');
@@ -194,4 +239,6 @@ export const authentication = [
   ...messages,
   ...refresh,
   ...refreshed,
+  ...ways,
+  ...faults,
 ];

@@ -2,6 +2,7 @@ import { check } from '#conformance/harness/check.js';
 import { buildBinary, type Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
+import { takesTwice } from './messages.js';
 import { bytesOf, nextId, seenBy, shows, showsAcked } from './pictures.js';
 import { queueHolds } from './queues.js';
 
@@ -34,7 +35,8 @@ async function refused(
   let ann: Peer | undefined;
   for (const [index, [what, make]] of Object.entries(messages).entries()) {
     if (index % most === 0) {
-      ann = await t.connect('ann');
+      // Another user: one may have few connections at once.
+      ann = await t.connect(`ann${index}`);
       await ann.joins('lounge');
     }
     t.note(what);
@@ -69,6 +71,28 @@ function fits(t: Stage, length: number): void {
   if (!queueHolds(t, length)) t.notExercised(`${length} bytes do not fit into max_queue_bytes`);
 }
 
+// What some decoders take for UTF-8.
+const BROKEN = {
+  'a surrogate in UTF-8': Buffer.from([0xed, 0xa0, 0x80]),
+  'an overlong form': Buffer.from([0xc1, 0xa1]),
+  'a code point beyond U+10FFFF': Buffer.from([0xf4, 0x90, 0x80, 0x80]),
+  'a tab as it is': Buffer.from([9]),
+};
+// What some readers take for JSON.
+const LENIENT = ['NaN', '01', '"x",', '"x"/**/', "'x'"];
+
+/** A header whose name is spelt by hand. */
+function around(t: Stage, before: string, name: Uint8Array | string, after: string): Buffer {
+  const [head = '', tail = ''] = JSON.stringify({
+    type: 'binary',
+    room: t.room('lounge'),
+    data: { name: '|' },
+  }).split('"|"');
+  return Buffer.concat(
+    [head, before, name, after, tail].map((each) => Buffer.from(each as string)),
+  );
+}
+
 // Each is one byte in a header, and more where a careful writer escapes it or writes a number out.
 const growing: readonly [variant: string, meta: (bytes: number) => object][] = [
   ['escaped-for-html', (bytes) => ({ fill: '<'.repeat(bytes) })],
@@ -96,6 +120,8 @@ export const reading = [
       {
         'version 0': () => Buffer.from(bytesOf(t, {})).fill(0, 0, 1),
         'version 2': () => Buffer.from(bytesOf(t, {})).fill(2, 0, 1),
+        'version 17': () => Buffer.from(bytesOf(t, {})).fill(0x11, 0, 1),
+        'version 129': () => Buffer.from(bytesOf(t, {})).fill(0x81, 0, 1),
         'version 255': () => Buffer.from(bytesOf(t, {})).fill(255, 0, 1),
         'JSON and nothing else': () =>
           Buffer.from(
@@ -127,6 +153,9 @@ export const reading = [
           return bytes;
         },
         'the header alone is missing': () => framed(1, 1),
+        // As 16 bits with a sign these are negative.
+        '32,768 in a short message': () => framed(1, 0x8000, '{}'),
+        '65,535 in a short message': () => framed(1, 0xffff, '{}'),
         'little-endian': () => {
           const bytes = bytesOf(t, {});
           bytes.writeUInt16LE(bytes.readUInt16BE(1), 1);
@@ -143,6 +172,15 @@ export const reading = [
       const [ann, bob] = await t.join('lounge', 'ann', 'bob');
       await showsAcked(t, ann, { payload: '' });
       await seenBy(t, bob);
+      // As a byte with a sign the last of these is negative, and 256 has no lower byte.
+      for (const length of [255, 256, 257]) {
+        const { id, text } = header(t, length, 'x');
+        ann.sendBytes(withHeader(text, 'behind it'));
+        const reply = await ann.reply(id, 'binary');
+        t.equal(reply.type, 'ack', `the reply to a header of ${length} bytes`);
+        const { payload } = await seenBy(t, bob);
+        t.equal(payload.toString(), 'behind it', `the payload behind a header of ${length} bytes`);
+      }
     },
     { variant: 'exact' },
   ),
@@ -225,10 +263,37 @@ export const reading = [
             Buffer.concat([Buffer.from(before), Buffer.from([0xe9]), Buffer.from(after)]),
           );
         },
+        ...Object.fromEntries(
+          Object.entries(BROKEN).map(([what, bytes]) => [
+            what,
+            () => withHeader(around(t, '"', bytes, '"')),
+          ]),
+        ),
+        ...Object.fromEntries(
+          LENIENT.map((name) => [`the name ${name}`, () => withHeader(around(t, '', name, ''))]),
+        ),
         'a header in UTF-16': () => withHeader(Buffer.from('{"type":"binary"}', 'utf16le')),
       },
       'invalid_json',
     ),
+  ),
+
+  check(
+    'errors-lone-surrogate-not-relayed',
+    async (t) => {
+      t.needs('binary');
+      const [ann, bob] = await t.join('lounge', 'ann', 'bob');
+      ann.sendBytes(withHeader(around(t, '"', 'a\\ud800b', '"')));
+      await ann.chat('lounge', 'what counts');
+      const heard = await bob.receives('*', ({ type }) => type !== 'join');
+      const { name } = heard.data as { name?: unknown };
+      t.assert(heard.type === 'chat' || name === 'a\ufffdb', {
+        expected: 'no unpaired surrogate in a header, but U+FFFD in its place, or a refusal',
+        actual: `the name ${JSON.stringify(name)} arrived`,
+        hint: 'Read the header of a binary message as strictly as a text message.',
+      });
+    },
+    { variant: 'binary' },
   ),
 
   check('binary-header-type-refused', (t) => {
@@ -253,6 +318,22 @@ export const reading = [
       },
     );
   }),
+
+  check(
+    'messages-duplicate-names-last',
+    async (t) => {
+      t.needs('binary');
+      const [ann, bob] = await t.join('lounge', 'ann', 'bob');
+      const data = '{"name":"first","content_type":"image/png","name":"last"}';
+      ann.sendBytes(
+        withHeader(`{"type":"binary","id":"twice","room":"${t.room('lounge')}","data":${data}}`),
+      );
+      if (!(await takesTwice(ann))) return;
+      const { name } = (await seenBy(t, bob)).data;
+      t.equal(name, 'last', 'the name of a binary message whose header has two members `name`');
+    },
+    { variant: 'binary' },
+  ),
 
   check('binary-in-text-frame-refused', async (t) => {
     const [ann, bob] = await t.join('lounge', 'ann', 'bob');

@@ -15,6 +15,7 @@ const delicate = (t: Stage): Record<string, Buffer> => ({
   'a message of its own form': bytesOf(t, { id: 'inner', payload: 'x' }),
   'JSON with spaces': Buffer.from(' { "type" : "chat",\r\n "n": 1.0 } \n'),
   'zero bytes at both ends': Buffer.from([0, 0, 1, 2, 3, 0, 0]),
+  'a zero as text': Buffer.from('0'),
   'bytes that look like base64': Buffer.from('iVBORw0KGgo='),
 });
 
@@ -22,6 +23,13 @@ const DESCRIPTORS = {
   content_type: 'image/png; name="dot"',
   name: '../Käse "dot" 👩‍👧.png',
   meta: { width: 1, alt: null, tags: ['a', []], ключ: { deep: -0.5 } },
+};
+
+// What a loose language takes for nothing, for a number, or for a list.
+const LOOSE = {
+  content_type: '0',
+  name: '0',
+  meta: { a: 0, b: false, c: null, d: '', e: [], f: {}, g: '1e3', h: { 0: 'x' } },
 };
 
 const named = ({ id, seq, from, timestamp }: Message) => ({ id, seq, from, timestamp });
@@ -93,14 +101,17 @@ export const binary = [
   check('binary-descriptors-relayed', async (t) => {
     const [ann, bob] = await t.join('lounge', 'ann', 'bob');
     const long = 'é'.repeat(255);
+    // As many characters, and twice as many UTF-16 units.
+    const balloons = '\u{1f388}'.repeat(255);
     const given: [data: object | undefined, relayed: object][] = [
       [DESCRIPTORS, DESCRIPTORS],
       [{ name: 'dot.png', width: 5, replay: true }, { name: 'dot.png' }],
       [
-        { content_type: long, name: long },
-        { content_type: long, name: long },
+        { content_type: long, name: balloons },
+        { content_type: long, name: balloons },
       ],
       [{ meta: {} }, { meta: {} }],
+      [LOOSE, LOOSE],
       [{}, {}],
       [undefined, {}],
     ];
@@ -213,7 +224,7 @@ export const binary = [
 
   check('binary-unsupported-answered', async (t) => {
     // A server that has the profile is started once more without it.
-    const has = t.welcome.features.includes('binary');
+    const has = t.announces('binary');
     const at = has ? await t.launch({ PARLOR_FEATURES: 'operations' }, { shared: true }) : 0;
     const ann = await t.connect('ann', { at });
     const bob = await t.connect('bob', { at });
@@ -240,12 +251,16 @@ export const binary = [
   check(
     'errors-invalid-payload',
     async (t) => {
-      if (!t.welcome.features.includes('binary')) t.notExercised('`binary` is not announced');
+      t.needs('binary');
       const [ann] = await t.join('lounge', 'ann');
       for (const [name, value] of [
         ['content_type', ''],
         ['content_type', 7],
         ['content_type', 'x'.repeat(256)],
+        ['content_type', 0],
+        ['name', false],
+        ['meta', 0],
+        ['meta', ''],
         ['name', ''],
         ['name', null],
         ['name', 'x'.repeat(256)],

@@ -1,5 +1,6 @@
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
+import type { Close } from '#conformance/harness/wire.js';
 
 const MOST_CONNECTIONS = 500;
 
@@ -31,4 +32,25 @@ export function mostConnections(t: Stage): number {
 /** Opens as many connections as a user may have. @throws NotExercised where these are too many */
 export function fillConnections(t: Stage, label: string): Promise<Peer[]> {
   return Promise.all(Array.from({ length: mostConnections(t) }, () => t.connect(label)));
+}
+
+/** Opens one more connection of a user; resolves when it is welcomed or closed. */
+export async function knocks(t: Stage, user: string, label = 'next'): Promise<Peer> {
+  const next = await t.open({ token: t.mint(user), subprotocols: ['parlor.v1'], label });
+  await next.until(
+    () => next.received('welcome')[0] ?? next.closed,
+    () => ({ expected: 'a welcome', actual: 'neither a welcome nor a close came' }),
+    { outlivesClose: true },
+  );
+  return next;
+}
+
+/** In the place of a connection that the server has ended, another is welcomed. */
+export async function isWelcomed(t: Stage, user: string, ended: Close | undefined): Promise<void> {
+  const next = await knocks(t, user);
+  t.assert(next.received('welcome').length > 0, {
+    expected: `a connection is welcomed in the place of each that the server has ended, of one for: ${ended?.detail}`,
+    actual: `${next.closed?.detail}`,
+    hint: 'Lower the count wherever a connection ends, and not in the handler of an orderly close alone.',
+  });
 }

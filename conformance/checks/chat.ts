@@ -17,6 +17,8 @@ const delicate = {
   'markup and quotes': '<script>alert("&amp;\'")</script> \\n \\u0041 %20 {{x}}',
   'line ends and separators': 'a\nb\r\nc\u2028d\u2029e\tf',
   'outer spaces': '  padded\u00a0 ',
+  'what may be taken for a number': '1e3',
+  'a leading U+FEFF, and noncharacters': '\ufeff \uffff \ufdd0 \u{10fffe}',
 };
 
 /** The checks of spec/chat.md. */
@@ -28,6 +30,8 @@ export const chat = [
       expected: 'the ack of a chat carries the id and the seq of its event',
       actual: `its data is ${JSON.stringify(data)}`,
     });
+    // Not empty, whatever it looks like.
+    for (const text of [' ', '0']) await ann.chat('lounge', text);
   }),
 
   check('chat-delivered-to-members', async ({ join }) => {
@@ -108,6 +112,10 @@ export const chat = [
     equal((await bob.receives('chat')).from, ann.user, 'from');
     await ann.acked('chat', { text: 'forged', user: bob.user }, { room: 'lounge', from: bob.user });
     equal((await bob.receives('chat')).from, ann.user, "from of a message that claims to be bob's");
+    // As it stands in the token, not trimmed and not composed.
+    const [rene] = await join('lounge', '  Rene\u0301 "<&\\');
+    await rene.chat('lounge', 'mine');
+    equal((await bob.receives('chat')).from, rene.user, 'from of a user with a name of that kind');
   }),
 
   check('chat-text-exact', async ({ join, equal }) => {

@@ -2,9 +2,11 @@ import { check } from '#conformance/harness/check.js';
 import type { RuleId } from '#conformance/harness/requirements.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { messagesRate } from './attempts.js';
+import { errsTooOften, isEnded } from './endings.js';
 import { oneTooMany, opened, refusals, welcomed } from './openings.js';
 import { CLOSE_AFTER, strict } from './servers.js';
 import { drainedBy, retold } from './shutdown.drain.js';
+import { ASKED } from './ways.js';
 
 const RETRY_AFTER = /;retry_after_ms=\d+$/;
 
@@ -15,12 +17,12 @@ async function provoke(t: Stage): Promise<void> {
     await opened(t, { token: t.mint('bob'), subprotocols: ['parlor.unsupported'] }),
   ];
   for (const { options } of refusals(t)) peers.push(await opened(t, options));
-  if (t.welcome.features.includes('auth_message')) {
-    const first = await opened(t, { query: [['auth', 'message']] });
+  if (t.announces('auth_message')) {
+    const first = await opened(t, { query: ASKED });
     first.sendText('nonsense');
     peers.push(first);
   }
-  if (t.welcome.features.includes('auth_refresh')) {
+  if (t.announces('auth_refresh')) {
     const cat = await t.connect('cat');
     cat.send('auth', { token: t.mint('dan') });
     peers.push(cat);
@@ -49,6 +51,35 @@ export const closes = [
   ),
 
   check(
+    'errors-budget-spent',
+    async (t) => {
+      const [ann, bob] = await t.join('lounge', 'ann', 'bob');
+      ann.autoClose = false;
+      await errsTooOften(t, ann);
+      const { code } = await isEnded(t, ann);
+      if (code !== 4000) t.notExercised('the server does not close with 4000');
+      ann.send('join', undefined, { room: 'lounge' });
+      ann.send('chat', { text: 'behind' }, { room: 'lounge' });
+      if (t.announces('direct')) ann.send('direct', { to: bob.user, text: 'behind' });
+      ann.close(1000);
+      await t.seen(ann.tcpEnds(), 'the server does not end TCP after the Close frames');
+      await bob.fencedBy(bob, 'lounge');
+      const heard = bob.received(
+        '*',
+        ({ from, data }) => from === ann.user || data.user === ann.user,
+      );
+      const after = heard.filter(({ type }) => type !== 'leave');
+      t.assert(after.length === 0, {
+        expected:
+          'nothing of what a client sends after the server has closed with 4000 is carried out',
+        actual: `${bob.label} received: ${after.map(({ type }) => type).join(', ')}`,
+        hint: 'Leave the loop that reads when the connection is closed: a library may hand over what still comes.',
+      });
+    },
+    { variant: 'after-the-close', ...strict },
+  ),
+
+  check(
     'closes-retry-after',
     async (t) => {
       const ann = await t.connect('ann');
@@ -56,7 +87,7 @@ export const closes = [
       const bucket = messagesRate(t);
       for (let count = 0; count < bucket.limit + CLOSE_AFTER; count += 1)
         ann.send('chat', { text: 'again' }, { room: 'lounge' });
-      const { code } = await ann.ends();
+      const { code } = await isEnded(t, ann);
       if (code !== 4101) t.notExercised('the server does not read PARLOR_MESSAGES_CLOSE_AFTER');
     },
     {

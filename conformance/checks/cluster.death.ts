@@ -13,7 +13,7 @@ interface Victim {
   /** The instances that live on. */
   survivors: number[];
   kill(): Promise<unknown>;
-  revive(): Promise<unknown>;
+  revive: () => Promise<unknown>;
 }
 
 /** What followed from the death of an instance. */
@@ -54,11 +54,7 @@ async function choose(t: Stage): Promise<Victim> {
 
 async function observe(t: Stage): Promise<Aftermath> {
   const victim = await choose(t);
-  try {
-    return await watch(t, victim);
-  } finally {
-    await victim.revive();
-  }
+  return t.during(() => watch(t, victim), victim.revive);
 }
 
 async function watch(t: Stage, { at, survivors, kill }: Victim): Promise<Aftermath> {

@@ -3,6 +3,7 @@ import type { Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { messageOf, Violation } from '#conformance/harness/verdict.js';
+import { withoutBroker } from './brokers.js';
 import { type Acked, type Losses, losses, type Member } from './cluster.losses.js';
 import { gather, onEach } from './cluster.rooms.js';
 
@@ -162,15 +163,15 @@ async function observe(t: Stage): Promise<Outage> {
   const talk = speakers.map((peer) => speaker(t, peer, 'lounge', pace));
   await t.pause(2 * pace);
 
-  await t.control('broker.stop');
-  const pings = idle.map((peer) => pinger(t, peer));
-  const asked = askers.flatMap((peer) => [
-    ask(`members of ${peer.label}`, () => peer.request('members', {}, { room: 'lounge' })),
-    ask(`join of ${peer.label}`, () => peer.request('join', {}, { room: 'elsewhere' })),
-  ]);
-  await t.pause(Math.max(3_000, 2 * pace));
-  const pinged = await Promise.all(pings.map((each) => each.stop()));
-  await t.control('broker.start');
+  const { asked, pinged } = await withoutBroker(t, {}, async () => {
+    const pings = idle.map((peer) => pinger(t, peer));
+    const asked = askers.flatMap((peer) => [
+      ask(`members of ${peer.label}`, () => peer.request('members', {}, { room: 'lounge' })),
+      ask(`join of ${peer.label}`, () => peer.request('join', {}, { room: 'elsewhere' })),
+    ]);
+    await t.pause(Math.max(3_000, 2 * pace));
+    return { asked, pinged: await Promise.all(pings.map((each) => each.stop())) };
+  });
   const until = performance.now() + BOUND_MS;
 
   const unserved = await Promise.all(askers.map((peer) => served(t, peer, peers, until)));
@@ -211,12 +212,12 @@ async function observeCut(t: Stage): Promise<{ busy: Outage['lost']; quiet: Outa
     ask(text, () => peer.request('chat', { text }, { room }));
   said.busy.push(await say(near, 'lounge', 'before'));
   said.quiet.push(await say(other, 'attic', 'before'));
-  await t.control('broker.stop', { url });
-  for (const text of ['one', 'two']) {
-    said.busy.push(await say(near, 'lounge', text));
-    said.quiet.push(await say(other, 'attic', text));
-  }
-  await t.control('broker.start', { url });
+  await withoutBroker(t, { url }, async () => {
+    for (const text of ['one', 'two']) {
+      said.busy.push(await say(near, 'lounge', text));
+      said.quiet.push(await say(other, 'attic', text));
+    }
+  });
   const until = performance.now() + BOUND_MS;
   for (const peer of [near, far]) {
     const why = await served(t, peer, [peer], until);

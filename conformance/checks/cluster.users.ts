@@ -6,10 +6,6 @@ import { gather, onEach, times } from './cluster.rooms.js';
 const allowedOrigin = (t: Stage): string =>
   t.origins[0] ?? t.notExercised('no allowed origin is configured (--origin)');
 
-function announces(t: Stage, feature: string): void {
-  if (!t.welcome.features.includes(feature)) t.notExercised(`\`${feature}\` is not announced`);
-}
-
 /** Connections of one user, one to each instance. */
 const tabs = (t: Stage, user: string): Promise<Peer[]> =>
   Promise.all(t.urls.map((_, at) => t.connect(user, { at })));
@@ -17,7 +13,7 @@ const tabs = (t: Stage, user: string): Promise<Peer[]> =>
 /** Messages to users, limits and memory, over instances. */
 export const clusterUsers = [
   check('cluster-direct-crosses-once', async (t) => {
-    announces(t, 'direct');
+    t.needs('direct');
     const recipients = [...(await tabs(t, 'ann')), await t.connect('ann')];
     const senders = await onEach(t, 'bob');
     const strangers = await onEach(t, 'eve');
@@ -41,7 +37,7 @@ export const clusterUsers = [
   check(
     'cluster-direct-crosses-once',
     async (t) => {
-      announces(t, 'direct');
+      t.needs('direct');
       const [sender] = (await onEach(t, 'bob')) as [Peer];
       const ann = await t.connect('ann', { at: t.urls.length - 1 });
       await sender.acked('direct', { to: ann.user, text: 'over there?' });
@@ -71,7 +67,7 @@ export const clusterUsers = [
   check(
     'cluster-broadcast-crosses-once',
     async (t) => {
-      announces(t, 'broadcast');
+      t.needs('broadcast');
       const claims = { scope: 'parlor:broadcast' };
       const speakers = await Promise.all(
         t.urls.map((_, at) => t.connect(`ann-${at}`, { at, claims })),
@@ -169,7 +165,7 @@ export const clusterUsers = [
   }),
 
   check('cluster-history-shared', async (t) => {
-    announces(t, 'resume');
+    t.needs('resume');
     const speakers = await onEach(t, 'ann');
     await gather('lounge', speakers);
     const { epoch = '' } = (await (speakers[0] as Peer).joins('lounge')).data;
@@ -193,7 +189,7 @@ export const clusterUsers = [
   check(
     'cluster-session-revocation-shared',
     async (t) => {
-      announces(t, 'session');
+      t.needs('session');
       const { value } = t.spareSession();
       const origin = allowedOrigin(t);
       const peers = await Promise.all(

@@ -101,11 +101,25 @@ export const direct = [
     'direct-offline-recipient-unavailable',
     async (t) => {
       const ann = await t.connect('ann');
-      // Users whom no check connects, and whom a plain object as a table seems to know.
-      for (const to of ['hasOwnProperty', 'isPrototypeOf'])
+      // Users whom no check connects, and whom a plain object as a table seems to know; names of 255 bytes.
+      const long = ['x'.repeat(255), `${'é'.repeat(127)}x`];
+      for (const to of ['hasOwnProperty', 'isPrototypeOf', ...long])
         await ann.refuses('recipient_unavailable', () => tell(ann, to, 'anybody there?'));
     },
     { variant: 'named-like-members' },
+  ),
+
+  check(
+    'direct-offline-recipient-unavailable',
+    async (t) => {
+      const [ann, bob] = await trio(t);
+      for (const to of [`${bob.user} `, ` ${bob.user}`])
+        await ann.refuses('recipient_unavailable', () => tell(ann, to, 'anybody there?'));
+      await ann.acked('direct', { to: bob.user, text: 'psst' });
+      const { data } = await bob.receives('direct');
+      t.equal(data.text, 'psst', 'the text of the first message to bob, byte for byte,');
+    },
+    { variant: 'padded' },
   ),
 
   check('direct-unknown-and-offline-alike', async (t) => {
@@ -146,7 +160,8 @@ export const direct = [
 
   check('direct-recipient-validated', async (t) => {
     const ann = await t.connect('ann');
-    for (const to of [undefined, '', 5, null, ['bob'], 'x'.repeat(256), 'a\nb'])
+    const long = ['x'.repeat(256), 'é'.repeat(128)];
+    for (const to of [undefined, '', 5, null, ['bob'], ...long, 'a\nb', 0, false])
       await ann.refuses('invalid_payload', () => tell(ann, to, 'x'), { path: '/data/to' });
   }),
 

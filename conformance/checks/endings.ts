@@ -3,8 +3,9 @@ import type { Stage } from '#conformance/harness/stage.js';
 import { bucketOf, type Welcome } from '#conformance/harness/welcome.js';
 import type { Close } from '#conformance/harness/wire.js';
 
+/** More protocol errors than this are not made to end a connection. */
+export const MOST_ERRORS = 50;
 // More messages than this are a flood.
-const MOST_ERRORS = 50;
 const MOST_MESSAGES = 1_000;
 
 /** What makes a server end a connection; resolves when it is done, not when the connection has ended. */

@@ -1,6 +1,8 @@
 import { check } from '#conformance/harness/check.js';
+import type { Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
+import { fillRooms } from './capacity.js';
 import { strict } from './servers.js';
 
 const FAULTS = ['{', '{}', '{"type":"no_such_type"}', '{"type":"chat","data":{}}', '[]'];
@@ -24,6 +26,48 @@ function most(t: Stage): number {
   const { max_protocol_errors: budget } = t.welcome.limits;
   if (budget > MOST) t.notExercised(`${budget} protocol errors are more than the suite makes`);
   return budget;
+}
+
+/** The budget, and its window in milliseconds. @throws NotExercised where one error spends it, or it cannot be spent in time */
+function several(t: Stage): { count: number; window: number } {
+  const { protocol_error_window_ms: window } = t.welcome.limits;
+  const count = most(t);
+  if (count < 2) t.notExercised('the first protocol error ends the connection');
+  if (window < SHORTEST_MS)
+    t.notExercised(`a window of ${window} ms is over before it can be filled`);
+  return { count, window };
+}
+
+// So many errors at once of a code that counts against no budget; the connection is kept.
+async function often(
+  t: Stage,
+  peer: Peer,
+  code: string,
+  ask: () => Promise<Message>,
+  count = most(t) + 2,
+): Promise<void> {
+  try {
+    await Promise.all(Array.from({ length: count }, () => peer.refuses(code, ask)));
+    await peer.staysOpen();
+  } catch (error) {
+    if (peer.closed?.code !== 4000) throw error;
+    t.fail({
+      expected: `${count} errors of code ${code} leave the connection open`,
+      actual: peer.closed.detail,
+      hint: 'Count the five codes of malformed messages, and no other: whatever else is refused is no defect of the client.',
+    });
+  }
+}
+
+/**
+ * Sends the error that spends the budget. What is answered then was judged before: until the deadline all of them lie in
+ * one window, and later nothing can be said.
+ */
+export async function spendsBy(t: Stage, peer: Peer, deadline: number): Promise<void> {
+  peer.sendText('{');
+  await peer.echoesPing('judged').catch(() => {});
+  if (performance.now() >= deadline)
+    t.inconclusive('the machine was too slow: the first error had left the window');
 }
 
 /** The checks of the budget for protocol errors. */
@@ -63,25 +107,34 @@ export const budget = [
     'errors-budget-spent',
     async (t) => {
       const ann = await t.connect('ann');
-      const { protocol_error_window_ms: window } = t.welcome.limits;
-      const count = most(t);
-      if (count < 2) return t.notExercised('the first protocol error ends the connection');
-      if (window < SHORTEST_MS)
-        return t.notExercised(`a window of ${window} ms is over before it can be filled`);
+      const { count, window } = several(t);
       const half = Math.floor(count / 2);
       const began = performance.now();
       await err(ann, half);
       await t.pause(Math.min(SPREAD_MS, window * 0.4));
       await err(ann, count - half - 1);
-      ann.sendText('{');
-      // What is answered now was judged before: by then all of them lay in one window, or nothing can be said.
-      await ann.echoesPing('judged').catch(() => {});
-      if (performance.now() - began >= window)
-        t.inconclusive('the machine was too slow: the first error had left the window');
+      await spendsBy(t, ann, began + window);
       const hint = `Count the protocol errors of the last protocol_error_window_ms = ${window}; after a pause in their midst none were left.`;
       await ann.closes(4000, 'too_many_protocol_errors', 0, hint);
     },
     { variant: 'spread', timers: true, takes: () => SPREAD_MS },
+  ),
+
+  check(
+    'errors-budget-spent',
+    async (t) => {
+      const ann = await t.connect('ann');
+      const { count, window } = several(t);
+      const began = performance.now();
+      await err(ann, count - 1);
+      await ann.joins('lounge');
+      await ann.pings();
+      await spendsBy(t, ann, began + window);
+      const hint =
+        'What a client does right gives nothing back: only the time takes a protocol error off the count.';
+      await ann.closes(4000, 'too_many_protocol_errors', 0, hint);
+    },
+    { variant: 'between' },
   ),
 
   // One error opens a window of a naive kind; the rest lie on both sides of its end, and within one that slides.
@@ -153,6 +206,55 @@ export const budget = [
     }
     await ann.staysOpen();
   }),
+
+  // Each code on a connection of its own, often enough to spend a budget alone.
+  check(
+    'errors-budget-malformed-only',
+    async (t) => {
+      const count = most(t) + 2;
+      const room = { room: 'lounge' };
+      const exceeds: Record<string, () => Promise<void>> = {};
+      if (t.announces('resume'))
+        exceeds['duplicate_id'] = async () => {
+          const ann = await t.connect('ann');
+          await ann.joins('lounge');
+          await ann.acked('chat', { text: 'one' }, { ...room, id: 'c9' });
+          const again = () => ann.request('chat', { text: 'two' }, { ...room, id: 'c9' });
+          await often(t, ann, 'duplicate_id', again);
+        };
+      if (t.limitOf('join') >= t.welcome.limits.max_rooms + count)
+        exceeds['too_many_rooms'] = async () => {
+          const bob = await fillRooms(t, 'bob');
+          await often(t, bob, 'too_many_rooms', () => bob.request('join', {}, room));
+        };
+      if (t.announces('auth_refresh') && t.limitOf('auth') >= count)
+        exceeds['auth_failed'] = async () => {
+          const cat = await t.connect('cat');
+          const token = t.mint('cat', { exp: 1 });
+          await often(t, cat, 'auth_failed', () => cat.request('auth', { token }));
+        };
+      const all = Object.values(exceeds);
+      if (all.length === 0) t.notExercised('no further code can be earned so often');
+      await Promise.all(all.map((exceed) => exceed()));
+    },
+    { variant: 'each-code' },
+  ),
+
+  // A window admits too few of these for any but a small budget.
+  check(
+    'errors-budget-malformed-only',
+    async (t) => {
+      const ann = await t.connect('ann');
+      const { features, limits, rates } = ann.announced;
+      const count = limits.max_protocol_errors + 2;
+      const bucket = rates.find(({ types }) => types.includes('direct'));
+      if (!features.includes('direct') || count > (bucket?.limit ?? count))
+        return t.notExercised(`no ${count} direct messages are admitted`);
+      const ask = () => ann.request('direct', { to: t.user('nobody'), text: 'x' });
+      await often(t, ann, 'recipient_unavailable', ask, count);
+    },
+    { ...strict, variant: 'recipient' },
+  ),
 
   check('errors-budget-per-connection', async (t) => {
     const ann = await t.connect('ann');

@@ -78,6 +78,25 @@ export const hostile = [
     unharmed(t, '{"text":"x","meta":{"n":1e999}}', refused(t, ['invalid_json', 'invalid_payload'])),
   ),
 
+  check(
+    'chat-text-exact',
+    (t) =>
+      unharmed(
+        t,
+        '{"text":"a\\ud83db\\udc00\\ud83d\\u0041"}',
+        ackedOr(t, 'invalid_json', 'invalid_payload'),
+        (seen) => {
+          for (const { data } of seen)
+            t.assert(data.text === 'a\ufffdb\ufffd\ufffdA', {
+              expected: 'U+FFFD, once, in the place of each unpaired surrogate, or a refusal',
+              actual: `the text ${JSON.stringify(data.text)} arrived`,
+              hint: 'Some encoders write a question mark in the place of what they cannot encode: refuse the message, or put U+FFFD there.',
+            });
+        },
+      ),
+    { variant: 'surrogates' },
+  ),
+
   ...Object.entries({
     text: '{"text":"a\\ud800b"}',
     meta: '{"text":"x","meta":{"a":"\\udc00"}}',

@@ -2,7 +2,7 @@ import { check } from '#conformance/harness/check.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { bucketOf } from '#conformance/harness/welcome.js';
-import { messagesRate, unfillable } from './attempts.js';
+import { inWindow, messagesRate, unfillable } from './attempts.js';
 import { answered, unsupported } from './errors.answers.js';
 import { shows } from './pictures.js';
 
@@ -44,10 +44,12 @@ export const order = [
 
   check('errors-rate-before-membership', async (t) => {
     const [ann] = await t.join('lounge', 'ann');
-    await exhaust(t, ann);
-    await ann?.refuses('rate_limited', () =>
-      ann.request('chat', { text: 'x' }, { room: 'elsewhere' }),
-    );
+    await inWindow(t, ann, messagesRate(t), async () => {
+      await exhaust(t, ann);
+      await ann.refuses('rate_limited', () =>
+        ann.request('chat', { text: 'x' }, { room: 'elsewhere' }),
+      );
+    });
   }),
 
   check('errors-rate-before-forbidden', async (t) => {
@@ -56,11 +58,13 @@ export const order = [
     const reason = rate ? unfillable(rate) : 'no bucket counts join';
     if (!rate || reason !== undefined) return t.notExercised(reason ?? '');
     const other = rate.types.includes('ping') ? 'ping' : 'join';
-    const asks = Array.from({ length: rate.limit }, () =>
-      ann.request(other, {}, other === 'ping' ? {} : { room: 'lounge' }),
-    );
-    await Promise.all(asks);
-    await ann.refuses('rate_limited', () => ann.request('join', {}, { room: 'elsewhere' }));
+    await inWindow(t, ann, rate, async () => {
+      const asks = Array.from({ length: rate.limit }, () =>
+        ann.request(other, {}, other === 'ping' ? {} : { room: 'lounge' }),
+      );
+      await Promise.all(asks);
+      await ann.refuses('rate_limited', () => ann.request('join', {}, { room: 'elsewhere' }));
+    });
   }),
 
   check('errors-forbidden-before-room-limit', async (t) => {
@@ -91,7 +95,7 @@ export const order = [
   check(
     'errors-forbidden-before-membership',
     async (t) => {
-      if (!t.welcome.features.includes('binary')) t.notExercised('`binary` is not announced');
+      t.needs('binary');
       const ann = await t.connect('ann', { claims: { rooms: [t.room('lounge')] } });
       await ann.refuses('forbidden', () => shows(t, ann, { room: 'elsewhere' }));
     },

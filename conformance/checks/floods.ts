@@ -1,12 +1,13 @@
 import { check } from '#conformance/harness/check.js';
+import { ENVELOPE } from '#conformance/harness/exhaustion.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { RuleId } from '#conformance/harness/requirements.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import type { Violation } from '#conformance/harness/verdict.js';
 import { bucketOf } from '#conformance/harness/welcome.js';
+import { isWelcomed, knocks } from './capacity.js';
 import { untilThrownOut } from './endings.js';
 import { active, returnsTo, settled } from './operations.numbers.js';
-import { ENVELOPE } from './queues.js';
 
 const MIB = 1024 * 1024;
 
@@ -14,6 +15,7 @@ const MIB = 1024 * 1024;
 const KERNELS = 16 * MIB;
 
 const END_MS = 30_000;
+const MOST_PLACES = 50;
 
 // Rates that let one user fill a queue, and a heartbeat that leaves a client alone that does not read.
 const FREE = {
@@ -24,8 +26,11 @@ const FREE = {
   PARLOR_HEARTBEAT_TIMEOUT_MS: '60000',
 };
 
-/** Variables of a server with a queue that is longer than what the kernels keep. */
-export const LONG_QUEUE = { ...FREE, PARLOR_MAX_QUEUE_BYTES: String(16 * MIB) };
+/** Variables of a server whose queue, and three quarters of it, are longer than what the kernels keep. */
+export const LONG_QUEUE = { ...FREE, PARLOR_MAX_QUEUE_BYTES: String(8 * MIB) };
+
+/** The same for half of the queue. */
+export const LONGER_QUEUE = { ...FREE, PARLOR_MAX_QUEUE_BYTES: String(16 * MIB) };
 
 // Bytes that name a message of a river.
 const LONGEST_TEXT = 16;
@@ -109,10 +114,12 @@ interface Flood {
   counted: Violation | undefined;
   /** That one is counted who was closed for a rate. */
   rushed: Violation | undefined;
+  /** That one of them keeps a place among the connections of a user. */
+  freed: Violation | undefined;
 }
 
 async function observe(t: Stage): Promise<Flood> {
-  const telling = t.welcome.features.includes('operations');
+  const telling = t.announces('operations');
   const rushed = await t.finds(async () => telling && rushes(t));
   const [ann, bob, sloth] = await t.join('lounge', 'ann', 'bob', 'sloth');
   let there = Number.NaN;
@@ -140,7 +147,19 @@ async function observe(t: Stage): Promise<Flood> {
   });
   const loss = await t.finds(() => reads(t, ann, sloth));
   const counted = untold ?? (await t.finds(async () => telling && uncounted(t, sloth, there - 1)));
-  return { others, kept, loss, counted, rushed };
+  const freed = await t.finds(() => hasPlaces(t, sloth));
+  return { others, kept, loss, counted, rushed, freed };
+}
+
+// Holds all places of a user to be free whose only connection the server has ended.
+async function hasPlaces(t: Stage, { announced, closed }: Peer): Promise<void> {
+  const { max_connections_per_user: most } = announced.limits;
+  if (!closed || most > MOST_PLACES) return;
+  const all = await Promise.all(Array.from({ length: most }, () => knocks(t, 'sloth')));
+  if (all.every(({ welcomed }) => welcomed)) return;
+  // The server may need up to a second to notice.
+  await t.pause(1_000);
+  await isWelcomed(t, 'sloth', closed);
 }
 
 // Holds a connection that the server has ended to be out of `active_connections`, which is to be as many.

@@ -2,6 +2,7 @@ import { check } from '#conformance/harness/check.js';
 import type { RuleId } from '#conformance/harness/requirements.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { answered, welcomed } from './openings.js';
+import { ASKED } from './ways.js';
 
 const needs = ['origins'] as const;
 const subprotocols = ['parlor.v1'];
@@ -77,7 +78,7 @@ export const origins = [
         { token: t.mint('ann', { exp: anHourAgo }) },
         { token: t.mint('ann'), subprotocols: ['parlor.v9'] },
         { token: t.mint('ann'), subprotocols: ['parlor.v9', 'parlor.unsupported'] },
-        { query: [['auth', 'message']] as const },
+        { query: ASKED },
       ])
         answered(t, await t.open({ subprotocols, origin, ...options }), 403);
     },

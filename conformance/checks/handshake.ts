@@ -5,14 +5,22 @@ import type { Stage } from '#conformance/harness/stage.js';
 import { origins } from './handshake.origins.js';
 import { withKeySet } from './keysets.js';
 import { answered, closed, decided, oneTooMany, refusals, welcomed } from './openings.js';
+import { ASKED } from './ways.js';
 
-function selects(t: Stage, peer: Peer, subprotocol: string | undefined): void {
+const SEVERAL_LINES =
+  'The header may come in several lines, which count as one list (RFC 6455, section 11.3.4): read them all.';
+
+// So many messages take about as long as an opening handshake, or a half of it.
+const DIRECTS = 3;
+
+function selects(t: Stage, peer: Peer, subprotocol: string | undefined, hint?: string): void {
   const { status } = peer.response;
   const named = (name: string | undefined) =>
     name === undefined ? 'no Sec-WebSocket-Protocol' : `Sec-WebSocket-Protocol: ${name}`;
   t.assert(status === 101 && peer.response.subprotocol === subprotocol, {
     expected: `HTTP 101 with ${named(subprotocol)}`,
     actual: `HTTP ${status} with ${named(peer.response.subprotocol)}`,
+    hint,
   });
 }
 
@@ -55,6 +63,17 @@ const subprotocols = [
     }
   }),
 
+  check(
+    'handshake-subprotocol-any-position',
+    async (t) => {
+      const headers = { 'Sec-WebSocket-Protocol': ['parlor.v9', 'parlor.v1'] };
+      const peer = await t.open({ token: t.mint('ann'), headers });
+      selects(t, peer, 'parlor.v1', SEVERAL_LINES);
+      await peer.receives('welcome');
+    },
+    { variant: 'in-two-lines' },
+  ),
+
   check('handshake-no-subprotocol-accepted', async (t) => {
     const peer = await t.open({ token: t.mint('ann') });
     const { data } = await peer.receives('welcome');
@@ -83,6 +102,8 @@ const subprotocols = [
     const offer = ['parlor.v9', 'parlor.unsupported'];
     for (const token of [t.mint('ann'), undefined, 'nonsense'])
       await closed(t, { token, subprotocols: offer }, 4002, 'version_unsupported');
+    const asked = { query: ASKED, subprotocols: offer } as const;
+    await closed(t, asked, 4002, 'version_unsupported', 'the query ?auth=message');
   }),
 
   check('handshake-unknown-subprotocol-refused', async (t) => {
@@ -188,15 +209,24 @@ async function inOrder(t: Stage, peer: Peer): Promise<void> {
   );
 }
 
+// Something for a user whose further connections are being opened, and once they are.
+async function tells(bob: Peer, { user }: Peer, opening: Promise<unknown>): Promise<void> {
+  const tell = () => bob.request('direct', { to: user, text: 'are you there?' });
+  for (let count = 0; count < DIRECTS; count += 1) await tell();
+  await opening;
+  for (let count = 0; count < DIRECTS; count += 1) await tell();
+}
+
 /** The welcome. */
 const welcome = [
   check('handshake-welcome-first', async (t) => {
-    const [first] = await t.join('lounge', 'ann', 'bob');
-    const again = await Promise.all(
-      [t.mint('ann'), t.mint('cat')].map((token) => t.open({ token })),
-    );
+    const [first, bob] = await t.join('lounge', 'ann', 'bob');
+    const { max_connections_per_user: most } = t.welcome.limits;
+    const labels = [...['ann', 'ann'].slice(0, most - 1), 'cat'];
+    const opening = Promise.all(labels.map((label) => t.open({ token: t.mint(label), label })));
+    if (t.announces('direct')) await tells(bob, first, opening);
     await first.chat('lounge', 'hello');
-    for (const peer of again) {
+    for (const peer of await opening) {
       const { type } = await peer.receives('*');
       t.equal(type, 'welcome', 'the type of the first message on a connection');
     }
@@ -206,8 +236,7 @@ const welcome = [
     const ann = await t.connect('ann');
     await ann.joins('lounge');
     await t.connect('ann');
-    if (t.welcome.features.includes('auth_refresh'))
-      await ann.acked('auth', { token: t.mint('ann') });
+    if (t.announces('auth_refresh')) await ann.acked('auth', { token: t.mint('ann') });
     await ann.pings();
     t.equal(ann.received('welcome').length, 1, 'the number of welcomes on one connection');
   }),

@@ -1,5 +1,6 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { check } from '#conformance/harness/check.js';
+import { opcodes } from '#conformance/harness/frames.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import type { Welcome } from '#conformance/harness/welcome.js';
@@ -7,12 +8,17 @@ import { patient } from './servers.js';
 
 const SHORT_MS = 2_000;
 const SLACK_MS = 250;
+const LOOK_MS = 25;
+const LATE_MS = 3_000;
 
 const PONGS =
   'Look at what the library counts as an answer, and whether its timeout runs from the Ping that it sent.';
+const CROSSED =
+  'The Pong for an earlier Ping is a sign of life, too: it may cross with the next Ping. Do not hold it to the latest payload.';
 const IDLE = 'Whatever a client sends or is sent, it is pinged all the same.';
 
-const bound = ({ heartbeat }: Welcome) => heartbeat.interval_ms + heartbeat.timeout_ms;
+/** Within how many milliseconds of its last frame a silent peer is given up. */
+export const bound = ({ heartbeat }: Welcome) => heartbeat.interval_ms + heartbeat.timeout_ms;
 
 // How many Pings are waited for: of short intervals several, so that their average tells.
 const rounds = ({ heartbeat }: Welcome) => (heartbeat.interval_ms <= SHORT_MS ? 4 : 2);
@@ -20,10 +26,11 @@ const rounds = ({ heartbeat }: Welcome) => (heartbeat.interval_ms <= SHORT_MS ? 
 // Longer than any server may wait for a sign of life, by one interval.
 const patienceOf = (welcome: Welcome) => bound(welcome) + welcome.heartbeat.interval_ms;
 
-const roundsMs = (welcome: Welcome) => rounds(welcome) * welcome.heartbeat.interval_ms;
+/** How long it takes to see that Pings are sent, in milliseconds. */
+export const roundsMs = (welcome: Welcome) => rounds(welcome) * welcome.heartbeat.interval_ms;
 
-// Watches how late this process itself is, which tells how far its clock proves anything.
-async function watched(run: (lag: IntervalHistogram) => Promise<void>): Promise<void> {
+/** Watches how late this process itself is, which tells how far its clock proves anything. */
+export async function watched(run: (lag: IntervalHistogram) => Promise<void>): Promise<void> {
   const lag = monitorEventLoopDelay({ resolution: 10 });
   lag.enable();
   try {
@@ -35,8 +42,14 @@ async function watched(run: (lag: IntervalHistogram) => Promise<void>): Promise<
 
 const worst = (lag: IntervalHistogram) => lag.max / 1e6;
 
-// Half as long again as announced is late, where this process was on time.
-function inTime(t: Stage, what: string, took: number, allowed: number, lag: IntervalHistogram) {
+/** Holds what `took` so many milliseconds to those allowed: half as long again is late, where this process was on time. */
+export function inTime(
+  t: Stage,
+  what: string,
+  took: number,
+  allowed: number,
+  lag: IntervalHistogram,
+) {
   if (took <= 1.5 * allowed + SLACK_MS) return;
   if (worst(lag) > allowed / 4)
     t.inconclusive(`the machine was too busy to tell whether ${what} came in time`);
@@ -46,7 +59,8 @@ function inTime(t: Stage, what: string, took: number, allowed: number, lag: Inte
   });
 }
 
-async function isPinged(t: Stage, peer: Peer, hint?: string): Promise<void> {
+/** Holds a server to ping a connection as often as it announces. */
+export async function isPinged(t: Stage, peer: Peer, hint?: string): Promise<void> {
   const { interval_ms } = t.welcome.heartbeat;
   const count = rounds(t.welcome);
   const start = peer.log[0]?.at ?? performance.now();
@@ -86,8 +100,9 @@ async function meanwhile(
 }
 
 // A peer that reads and answers nothing; its last frame has been sent when this resolves.
-async function silent(t: Stage): Promise<{ peer: Peer; since: number }> {
+async function silent(t: Stage, begun = ''): Promise<{ peer: Peer; since: number }> {
   const peer = await t.connect('sloth', { autoPong: false });
+  if (begun) peer.sendFrame({ opcode: opcodes.text, payload: Buffer.from(begun), fin: false });
   return { peer, since: performance.now() };
 }
 
@@ -99,8 +114,37 @@ async function isEnded(t: Stage): Promise<void> {
   });
 }
 
+// Connections of one user, the oldest of which falls silent in the middle of a message.
+async function areEnded(t: Stage): Promise<void> {
+  const most = Math.min(3, t.welcome.limits.max_connections_per_user);
+  await watched(async (lag) => {
+    const peers = [await silent(t, '{"type":')];
+    while (peers.length < most) peers.push(await silent(t));
+    t.note(`${most} connections of one user, all silent; the first has sent a part of a message`);
+    const ended = peers.map(async ({ peer, since }) => {
+      const close = await peer.ends(bound(t.welcome));
+      inTime(t, 'the end of a silent connection', close.at - since, bound(t.welcome), lag);
+    });
+    await Promise.all(ended);
+  });
+}
+
+// Answers each Ping so long after it came, until so much time has passed.
+async function answersLate(t: Stage, peer: Peer, lateMs: number, ms: number): Promise<void> {
+  const end = performance.now() + ms;
+  for (let next = 0; !peer.closed && performance.now() < end; ) {
+    const ping = peer.pingsReceived[next];
+    const due = ping && ping.at + lateMs - performance.now();
+    if (!ping || due === undefined || due > 0) await t.pause(Math.min(due ?? LOOK_MS, LOOK_MS));
+    else {
+      peer.sendFrame({ opcode: opcodes.pong, payload: ping.payload });
+      next += 1;
+    }
+  }
+}
+
 // A close that came although every Ping was answered; on a busy machine an answer may be late.
-function judgeEnd(t: Stage, peer: Peer, lag: IntervalHistogram): void {
+function judgeEnd(t: Stage, peer: Peer, lag: IntervalHistogram, hint = PONGS): void {
   const { closed, pingsReceived } = peer;
   if (!closed) return;
   if (worst(lag) > t.welcome.heartbeat.timeout_ms / 2)
@@ -114,7 +158,7 @@ function judgeEnd(t: Stage, peer: Peer, lag: IntervalHistogram): void {
         }
       : {
           actual: `${closed.detail}, after ${pingsReceived.length} Pings, each answered`,
-          hint: PONGS,
+          hint,
         }),
   });
 }
@@ -151,6 +195,11 @@ export const heartbeat = [
   ),
 
   check('heartbeat-silent-peer-dropped', isEnded, { timers: true, takes: bound }),
+  check('heartbeat-silent-peer-dropped', areEnded, {
+    variant: 'each',
+    timers: true,
+    takes: bound,
+  }),
 
   check(
     'heartbeat-silent-peer-4201',
@@ -203,6 +252,28 @@ export const heartbeat = [
       });
     },
     { timers: true, takes: patienceOf },
+  ),
+
+  check(
+    'heartbeat-answering-peer-kept',
+    async (t) => {
+      const ann = await t.connect('ann', { autoPong: false });
+      const { timeout_ms } = ann.announced.heartbeat;
+      if (timeout_ms < 800 || patienceOf(ann.announced) > LATE_MS)
+        t.notExercised('the instance does not announce the heartbeat that it was given');
+      await watched(async (lag) => {
+        await answersLate(t, ann, 0.6 * timeout_ms, patienceOf(ann.announced));
+        judgeEnd(t, ann, lag, CROSSED);
+        await ann.staysOpen();
+      });
+    },
+    {
+      variant: 'crossing',
+      timers: true,
+      takes: () => LATE_MS,
+      // Where Pings come every half of the interval, an answer that takes longer crosses with the next.
+      instance: { PARLOR_HEARTBEAT_INTERVAL_MS: '1000', PARLOR_HEARTBEAT_TIMEOUT_MS: '1000' },
+    },
   ),
 
   check(

@@ -18,7 +18,7 @@ export interface KeySet {
 
 /** Runs `use` with a started server that takes its keys from a listener. */
 export function withKeySet(t: Stage, use: (set: KeySet) => Promise<void>): Promise<void> {
-  return Listener.during('drop', async (listener) => {
+  return Listener.during(t, 'drop', async (listener) => {
     const { issuer, audience } = t.minter.config;
     const minter = new Minter({
       ...freshToken('ES256'),

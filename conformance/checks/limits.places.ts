@@ -1,29 +1,27 @@
 import { check } from '#conformance/harness/check.js';
-import type { Stage } from '#conformance/harness/stage.js';
 import type { Welcome } from '#conformance/harness/welcome.js';
-import type { Close } from '#conformance/harness/wire.js';
-import { mostConnections, mostRooms } from './capacity.js';
-import { breaksFraming, isEnded, type Provoke, sendsTooMuch } from './endings.js';
+import { isWelcomed, knocks, mostConnections, mostRooms } from './capacity.js';
+import {
+  breaksFraming,
+  errsTooOften,
+  isEnded,
+  MOST_ERRORS,
+  type Provoke,
+  sendsTooMuch,
+} from './endings.js';
+import { ofFlood } from './floods.js';
 
 const bound = ({ heartbeat }: Welcome) => heartbeat.interval_ms + heartbeat.timeout_ms;
 
 // How a server ends connections, beside a heartbeat.
-const ENDS: readonly Provoke[] = [sendsTooMuch, breaksFraming];
+const endsOf = ({ limits }: Welcome): readonly Provoke[] => [
+  sendsTooMuch,
+  breaksFraming,
+  ...(limits.max_protocol_errors > MOST_ERRORS ? [] : [errsTooOften]),
+];
 
-// In the place of a connection that the server has ended, another is welcomed.
-async function isWelcomed(t: Stage, ended: Close | undefined): Promise<void> {
-  const next = await t.open({ token: t.mint('ann'), subprotocols: ['parlor.v1'], label: 'next' });
-  await next.until(
-    () => next.received('welcome')[0] ?? next.closed,
-    () => ({ expected: 'a welcome', actual: 'neither a welcome nor a close came' }),
-    { outlivesClose: true },
-  );
-  t.assert(next.received('welcome').length > 0, {
-    expected: `a connection is welcomed in the place of each that the server has ended, of one for: ${ended?.detail}`,
-    actual: `${next.closed?.detail}`,
-    hint: 'Lower the count wherever a connection ends, and not in the handler of an orderly close alone.',
-  });
-}
+// More than fit at once, by so many.
+const EXTRA = 4;
 
 /** The checks of spec/limits.md of what takes a place, and what gives it back. */
 export const places = [
@@ -70,21 +68,42 @@ export const places = [
   ),
 
   check(
+    'limits-connections-over-closed',
+    async (t) => {
+      const most = mostConnections(t);
+      const all = await Promise.all(
+        Array.from({ length: most + EXTRA }, (_, i) => knocks(t, 'ann', `ann ${i + 1}`)),
+      );
+      const { length: count } = all.filter(({ welcomed }) => welcomed);
+      t.assert(count <= most, {
+        expected: `of ${all.length} connections that a user opens at once, max_connections_per_user = ${most} are welcomed`,
+        actual: `${count} were`,
+        hint: 'Look at the count and raise it in one step, with nothing awaited between: each of those who come at once finds a place that is taken twice.',
+      });
+      for (const peer of all) if (!peer.welcomed) await peer.closes(4005, 'connection_limit');
+    },
+    { variant: 'at-once' },
+  ),
+
+  check(
     'limits-connections-freed',
     async (t) => {
       const most = mostConnections(t);
+      const ends = endsOf(t.welcome);
       const silent = await t.connect('ann', { autoPong: false });
       const others = await Promise.all(Array.from({ length: most - 1 }, () => t.connect('ann')));
-      const ended = [silent, ...others].slice(0, 1 + ENDS.length);
-      for (const [i, end] of ENDS.entries()) {
+      const ended = [silent, ...others].slice(0, 1 + ends.length);
+      for (const [i, end] of ends.entries()) {
         const other = others[i];
         if (other) await end(t, other);
       }
       for (const peer of ended) await isEnded(t, peer, bound(t.welcome));
       // The server may need up to a second to notice.
       await t.pause(1_000);
-      for (const { closed } of ended) await isWelcomed(t, closed);
+      for (const { closed } of ended) await isWelcomed(t, 'ann', closed);
     },
     { variant: 'ended-by-server', timers: true, takes: (welcome) => bound(welcome) + 1_000 },
   ),
+
+  ofFlood('limits-connections-freed', 'freed', 'slow-consumer'),
 ];

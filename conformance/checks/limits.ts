@@ -6,6 +6,7 @@ import type { Changes } from '#conformance/harness/tokens.js';
 import { Violation } from '#conformance/harness/verdict.js';
 import { fillConnections, fillRooms } from './capacity.js';
 import { longestAnswered } from './queues.js';
+import { interjected } from './transport.messages.js';
 
 const FREED =
   'The end of a connection that was refused lowered the count: take off the count only what was entered into it.';
@@ -49,7 +50,7 @@ const OTHERS: Readonly<Record<string, { data: (t: Stage) => object; claims: Chan
 };
 
 async function refusesOther(t: Stage, type: string, content: string): Promise<void> {
-  if (!t.welcome.features.includes(type)) t.notExercised(`\`${type}\` is not announced`);
+  t.needs(type);
   const { data, claims } = OTHERS[type] as (typeof OTHERS)[string];
   const ann = await t.connect('ann', { claims });
   await t.connect('bob');
@@ -78,6 +79,7 @@ async function refusesText(t: Stage, content: string): Promise<void> {
 
 /** The checks of spec/limits.md. */
 export const limits = [
+  interjected,
   check('limits-message-exact-accepted', async (t) => {
     const most = longestAnswered(t);
     const ann = await t.connect('ann');
@@ -102,6 +104,25 @@ export const limits = [
       await ann.closes(1009);
     },
     { variant: 'binary' },
+  ),
+
+  // The ping is as long as the lower half of the length says, and the message longer than any limit.
+  check(
+    'limits-message-over-closed',
+    async (t) => {
+      const ann = await t.connect('ann');
+      const head = Buffer.from([0x81, 0xff, 0, 0, 0, 1, 0, 0, 0, 100, 0, 0, 0, 0]);
+      const body = ping(100).padEnd(t.welcome.limits.max_message_bytes + 1);
+      ann.write(Buffer.concat([head, Buffer.from(body)]));
+      const close = await ann.ends();
+      const ponged = ann.received('pong').length > 0;
+      t.assert(close.by === 'frame' && close.code === 1009 && !ponged, {
+        expected: 'a message of 4,294,967,396 bytes by its header closes the connection with 1009',
+        actual: `${ponged ? 'its first 100 bytes were answered, then: ' : ''}${close.detail}`,
+        hint: 'The long form of the length has 64 bits: compare all of them with the limit, and do not keep them in 32.',
+      });
+    },
+    { variant: 'length-64-bits' },
   ),
 
   check('limits-message-fragments-counted', async ({ connect, welcome }) => {
@@ -258,6 +279,14 @@ export const limits = [
     await ann.refuses('not_in_room', () =>
       ann.request('chat', { text: 'x' }, { room: 'one-more' }),
     );
+    // To leave a room that one is not in frees no place.
+    await ann.request('leave', {}, { room: 'one-more' });
+    const reply = await ann.request('join', {}, { room: 'one-more' });
+    t.assert(reply.type === 'error' && reply.data.code === 'too_many_rooms', {
+      expected: `too_many_rooms, also after a leave of a room that the connection was not in`,
+      actual: `${reply.type} ${reply.data.code ?? ''}`,
+      hint: 'Lower the count only where a membership ends, or take the size of the set of rooms.',
+    });
   }),
 
   check('limits-rooms-freed', async (t) => {

@@ -1,5 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Stage } from '#conformance/harness/stage.js';
 
 /** What a listener does with a request. */
 export type Manner = 'answer' | 'hold' | 'drop';
@@ -20,20 +21,28 @@ export class Listener {
   }
 
   /** Listens while `use` runs. */
-  static async during<T>(manner: Manner, use: (listener: Listener) => Promise<T>): Promise<T> {
+  static async during<T>(
+    t: Stage,
+    manner: Manner,
+    use: (listener: Listener) => Promise<T>,
+  ): Promise<T> {
     const listener = new Listener(manner);
     const server = createServer(({ url = '/' }, response) => listener.#take(url, response));
-    await new Promise<void>((resolve, reject) => {
+    const listens = new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(0, '127.0.0.1', resolve);
     });
-    listener.#port = (server.address() as AddressInfo).port;
-    try {
-      return await use(listener);
-    } finally {
-      server.closeAllConnections();
-      server.close();
-    }
+    return t.during(
+      async () => {
+        await listens;
+        listener.#port = (server.address() as AddressInfo).port;
+        return use(listener);
+      },
+      () => {
+        server.closeAllConnections();
+        server.close();
+      },
+    );
   }
 
   /** The address of a path. */

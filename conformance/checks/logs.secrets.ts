@@ -4,6 +4,7 @@ import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { all, observed, own, quiet } from './lines.js';
 import { bytesOf } from './pictures.js';
+import { ASKED } from './ways.js';
 
 // A text that comes up nowhere by accident, nor does any part of it. It begins like no JSON: of a number, a parser quotes nothing.
 const needle = () => `Z${randomBytes(36).toString('base64url').slice(1)}`;
@@ -108,10 +109,10 @@ async function presents(t: Stage): Promise<Record<string, string>> {
   const { pathname } = new URL(t.urls[0] ?? '');
   await t.http(`${pathname}?token=${keep('a token over HTTP', t.mint('ann'))}`);
   if (features.includes('auth_message')) {
-    const first = await t.open({ query: [['auth', 'message']], subprotocols, label: 'first' });
+    const first = await t.open({ query: ASKED, subprotocols, label: 'first' });
     first.send('auth', { token: keep('a token in a first message', t.mint('ann')) });
     await first.receives('welcome');
-    const late = await t.open({ query: [['auth', 'message']], subprotocols, label: 'late' });
+    const late = await t.open({ query: ASKED, subprotocols, label: 'late' });
     late.send('auth', {
       token: keep('an expired token in a first message', t.mint('ann', expired)),
     });

@@ -7,6 +7,7 @@ import { CLOSE_WITHIN_MS, lasting, shortLived, soon, untilEnd } from './authenti
 import { breaksFraming, chatsTooMuch, errsTooOften, isEnded, type Provoke } from './endings.js';
 import { all, idOf, loggedOf, observed, own, quiet, written } from './lines.js';
 import { secrets } from './logs.secrets.js';
+import { ways } from './logs.ways.js';
 import { bytesOf } from './pictures.js';
 
 const RFC3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
@@ -421,4 +422,5 @@ export const logs = [
   ),
 
   ...secrets,
+  ...ways,
 ];

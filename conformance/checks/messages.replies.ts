@@ -5,6 +5,7 @@ import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { messagesRate } from './attempts.js';
 import { fillRooms } from './capacity.js';
+import { shows } from './pictures.js';
 
 // How many mistakes may be made on one connection: one less than ends it.
 function mistakes(t: Stage): number {
@@ -244,6 +245,10 @@ export const replies = [
       const refused = replies.find(({ data }) => data.code === 'rate_limited');
       if (!refused) return t.notSeen('no chat was refused for the rate');
       await namesRoom(t, ann, 'rate_limited', async () => refused);
+      if (!t.announces('binary') || !rate.types.includes('binary')) return;
+      const picture = await shows(t, ann, { payload: 'x' });
+      // A slow server may have got to the next window by now.
+      if (picture.type === 'error') await namesRoom(t, ann, 'rate_limited', async () => picture);
     },
     { variant: 'rate-limited' },
   ),
@@ -268,11 +273,21 @@ export const replies = [
   check(
     'messages-room-on-replies',
     async (t) => {
+      if (t.announces('binary')) t.notExercised('every room type is announced');
+      const ann = await t.connect('ann');
+      await namesRoom(t, ann, 'unsupported', () => ann.request('binary', {}, { room: 'lounge' }));
+    },
+    { variant: 'unsupported' },
+  ),
+
+  check(
+    'messages-room-on-replies',
+    async (t) => {
       const ann = await t.connect('ann');
       const asked = [
         ['no_such_type', 'unknown_type'],
         ['welcome', 'unknown_type'],
-        ['direct', t.welcome.features.includes('direct') ? 'invalid_payload' : 'unsupported'],
+        ['direct', t.announces('direct') ? 'invalid_payload' : 'unsupported'],
       ] as const;
       for (const [type, code] of asked.slice(0, mistakes(t))) {
         const error = await ann.refuses(code, () => ann.request(type, {}, { room: 'lounge' }));

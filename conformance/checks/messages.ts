@@ -1,30 +1,25 @@
 import { check } from '#conformance/harness/check.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
+import { meta, NESTED, NUMBERS } from './messages.meta.js';
 import { replies } from './messages.replies.js';
-
-const NESTED = {
-  empty: {},
-  null: null,
-  list: [1, -0.5, 1e21, true, [], { deep: [[['x']]] }],
-  names: { constructor: 1, toString: 'x', hasOwnProperty: null },
-  '': 'a nameless member',
-  scripts: 'ÅÄÖ Ελληνικά 日本語 עברית 🎈 \u2028 \\ "',
-};
-
-// Numbers that binary64 holds, and a printer with 15 or 16 digits does not.
-const NUMBERS = {
-  sum: 0.1 + 0.2,
-  third: 1 / 3,
-  digits: 123_456_789.123_456_79,
-  largest: Number.MAX_VALUE,
-  least: Number.MIN_VALUE,
-  integer: Number.MAX_SAFE_INTEGER,
-  negative: Number.MIN_SAFE_INTEGER,
-};
 
 // Names that a plain object knows, or cannot hold, where it serves as a table.
 const OBJECT_MEMBERS = ['constructor', 'toString', '__proto__'];
+
+// Ids that are one and the same where only a part of them, their letters in lower case, or the numbers that they may
+// be taken for are compared; by the users who send them.
+const ALIKE = {
+  ann: [
+    `${'x'.repeat(63)}1`,
+    `${'x'.repeat(63)}2`,
+    `1${'x'.repeat(63)}`,
+    `2${'x'.repeat(63)}`,
+    'tab',
+    'TAB',
+  ],
+  cat: ['0', '00', '10', '1e1', '010', '10.0'],
+};
 
 /** What comes of everything: requests of each core type, good and bad. */
 async function everything({ join }: Stage): Promise<Peer[]> {
@@ -79,6 +74,14 @@ function spelled(t: Stage, peer: Peer, text: string): void {
   peer.sendText(text.replaceAll('ROOM', t.room('lounge')));
 }
 
+/** Whether the message `twice`, which names a member twice, is taken; else it has to be refused as no JSON. */
+export async function takesTwice(peer: Peer): Promise<boolean> {
+  const reply = await peer.receives('*', ({ type, ref }) => type === 'error' || ref === 'twice');
+  if (reply.type !== 'error') return true;
+  peer.isError(reply, 'invalid_json');
+  return false;
+}
+
 /** The checks of spec/messages.md. */
 export const messages = [
   check('messages-json-object', provoke),
@@ -87,7 +90,7 @@ export const messages = [
   check('messages-type-announced', provoke),
 
   check('messages-no-binary-unannounced', async (t) => {
-    if (t.welcome.features.includes('binary')) t.notExercised('the target announces binary');
+    if (t.announces('binary')) t.notExercised('the target announces binary');
     await everything(t);
   }),
 
@@ -128,6 +131,7 @@ export const messages = [
       {},
       NESTED,
       { at: 1_893_456_000_123, nonce: 'x' },
+      { ...NUMBERS },
       { type: 'chat', id: 'y', ref: 'z' },
     ])
       equal((await ann.pings(data)).data, data, '`data` of the pong');
@@ -154,6 +158,7 @@ export const messages = [
       '6f1e2c1a-8b0e-4f5d-9f63-2f4f1f0a9b11',
       '01J9Z3K4N5P6Q7R8S9T0V1W2X3',
       'x'.repeat(64),
+      '0',
       ...OBJECT_MEMBERS,
     ])
       equal(
@@ -177,6 +182,27 @@ export const messages = [
       }
     },
     { variant: 'of-chat' },
+  ),
+
+  check(
+    'messages-id-any-legal',
+    async ({ join, assert }) => {
+      const [bob, ...others] = await join('lounge', 'bob', 'ann', 'cat');
+      const asked = others.flatMap((peer, i) =>
+        (Object.values(ALIKE)[i] ?? []).map((id) => ({ peer, id })),
+      );
+      for (const [index, { peer, id }] of asked.entries()) {
+        const text = `no. ${index}`;
+        const { type, data } = await peer.request('chat', { text }, { room: 'lounge', id });
+        assert(type === 'ack' && data.duplicate === undefined, {
+          expected: `an ack of the first chat with the id ${id}`,
+          actual: `${type} ${data.code ?? ''}${data.duplicate ? 'with duplicate: true' : ''}`,
+          hint: 'Two ids are the same where all of their bytes are: no cutting, no lower case, no numbers.',
+        });
+        await bob.receives('chat', { data: { text } });
+      }
+    },
+    { variant: 'alike' },
   ),
 
   claims('timestamp', 'timestamp', ['2001-01-01T00:00:00.000Z', 'yesterday', {}, null]),
@@ -224,65 +250,51 @@ export const messages = [
     );
   }),
 
-  check('messages-meta-equal', async ({ join, equal }) => {
-    const [ann, bob] = await join('lounge', 'ann', 'bob');
-    for (const meta of [
-      {},
-      NESTED,
-      { a: null },
-      { n: 0.1, big: 9_007_199_254_740_991, less: -1e-7 },
-    ]) {
-      await ann?.chat('lounge', 'hello', { meta });
-      equal((await bob?.receives('chat'))?.data.meta, meta, '`meta` of the event');
-    }
-  }),
-
   check(
-    'messages-meta-equal',
-    async ({ join, assert }) => {
-      const [ann, bob] = await join('lounge', 'ann', 'bob');
-      await ann.chat('lounge', 'hello', { meta: { ...NUMBERS } });
-      const { meta = {} } = (await bob.receives('chat')).data;
-      for (const [what, number] of Object.entries(NUMBERS))
-        assert(meta[what] === number, {
-          expected: `the number ${number} in \`meta\` has the same value in the event`,
-          actual: `it is ${JSON.stringify(meta[what])}`,
-          hint: 'Print a binary64 with as many digits as it takes to read the same value again: up to 17.',
-        });
+    'messages-unknown-members-not-relayed',
+    async (t) => {
+      t.needs('direct');
+      const [ann, bob] = [await t.connect('ann'), await t.connect('bob')];
+      const marks = { admin: true, replay: true, secret: 'of ann' };
+      await ann.acked('direct', { to: bob.user, text: 'psst', ...marks }, marks);
+      const event = await bob.receives('direct');
+      const relayed = Object.keys(marks).filter((name) => name in event || name in event.data);
+      t.equal(relayed, [], 'the members that were relayed with direct');
     },
-    { variant: 'numbers' },
+    { variant: 'of-direct' },
   ),
 
-  check('messages-meta-absent', async ({ join, equal }) => {
-    const [ann, bob] = await join('lounge', 'ann', 'bob');
-    await ann?.chat('lounge', 'hello');
-    equal(
-      'meta' in ((await bob?.receives('chat'))?.data ?? {}),
-      false,
-      'whether the event has a `meta`',
-    );
-  }),
+  ...meta,
 
   check('messages-json-any-spelling', async (t) => {
     const [ann, bob] = await t.join('lounge', 'ann', 'bob');
-    if (!ann || !bob) return;
-    const texts = [
-      '{"data":{"text":"caf\\u00e9 \\ud83d\\ude00"},"\\u0069d":"spelled-1","room":"ROOM","type":"\\u0063hat"}',
-      ' \r\n\t{ "room" : "ROOM" ,\n "id" : "spelled-2" , "data" : { "text" : "caf\u00e9 \u{1f600}" } , "type" : "chat" } \n',
-      '{"type":"chat","id":"spelled-3","room":"ROOM","data":{"text":"caf\\u00E9 \\uD83D\\uDE00"}}',
+    const said = 'caf\u00e9 \u{1f600}';
+    const texts: [text: string, said: string][] = [
+      [
+        '{"data":{"text":"caf\\u00e9 \\ud83d\\ude00"},"\\u0069d":"spelled-1","room":"ROOM","type":"\\u0063hat"}',
+        said,
+      ],
+      [
+        ' \r\n\t{ "room" : "ROOM" ,\n "id" : "spelled-2" , "data" : { "text" : "caf\u00e9 \u{1f600}" } , "type" : "chat" } \n',
+        said,
+      ],
+      [
+        '{"type":"chat","id":"spelled-3","room":"ROOM","data":{"text":"caf\\u00E9 \\uD83D\\uDE00"}}',
+        said,
+      ],
+      [
+        '{"type":"chat","id":"spelled-4","room":"ROOM","data":{"text":"\\"\\\\\\/\\b\\f\\n\\r\\t\\u001f \u007f/"}}',
+        '"\\/\b\f\n\r\t\u001f \u007f/',
+      ],
     ];
-    for (const [index, text] of texts.entries()) {
+    for (const [index, [text, said]] of texts.entries()) {
       spelled(t, ann, text);
       t.equal(
         (await ann.reply(`spelled-${index + 1}`, 'chat')).type,
         'ack',
         `the reply to ${JSON.stringify(text)}`,
       );
-      t.equal(
-        (await bob.receives('chat')).data.text,
-        'caf\u00e9 \u{1f600}',
-        'the text that arrived',
-      );
+      t.equal((await bob.receives('chat')).data.text, said, 'the text that arrived');
     }
   }),
 
@@ -294,15 +306,24 @@ export const messages = [
       ann,
       '{"type":"chat","id":"twice","room":"ROOM","data":{"text":"first","text":"last"}}',
     );
-    const reply = await ann.receives('*', ({ type, ref }) => type === 'error' || ref === 'twice');
-    if (reply.type === 'error') {
-      ann.isError(reply, 'invalid_json');
-      return;
-    }
-    t.equal(
-      (await bob.receives('chat')).data.text,
-      'last',
-      'the text of a message with two members `text`',
-    );
+    if (!(await takesTwice(ann))) return;
+    const { text } = (await bob.receives('chat')).data;
+    t.equal(text, 'last', 'the text of a message with two members `text`');
   }),
+
+  check(
+    'messages-duplicate-names-last',
+    async (t) => {
+      const [ann, bob] = await t.join('lounge', 'ann', 'bob');
+      const data = '{"text":"x","meta":{"in":[{"a":"first","b":1,"a":"last"}]}}';
+      spelled(t, ann, `{"type":"chat","id":"twice","room":"ROOM","data":${data}}`);
+      if (!(await takesTwice(ann))) return;
+      t.equal(
+        (await bob.receives('chat')).data.meta,
+        { in: [{ a: 'last', b: 1 }] },
+        '`meta` of a message in which an object within `meta` has two members `a`',
+      );
+    },
+    { variant: 'nested' },
+  ),
 ];

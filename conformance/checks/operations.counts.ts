@@ -5,6 +5,8 @@ import { CLOSE_WITHIN_MS, SHORT_S, shortLived, soon, untilEnd } from './authenti
 import { breaksFraming, errsTooOften, isEnded, type Provoke, sendsTooMuch } from './endings.js';
 import { ofFlood } from './floods.js';
 import { active, returnsTo, settled, total } from './operations.numbers.js';
+import { showsAcked } from './pictures.js';
+import { ASKED } from './ways.js';
 
 // What a server ends a connection for, at once.
 const thrownOut: readonly [label: string, Provoke][] = [
@@ -24,12 +26,12 @@ export const counts = [
     async (t) => {
       const before = await settled(t);
       await t.connect('ann');
-      await t.connect('ann');
-      await t.connect('bob');
+      // Two at once, as they come after a restart.
+      await Promise.all([t.connect('ann'), t.connect('bob')]);
       t.equal(
         await active(t),
         before + 3,
-        'active_connections after three connections, two of them of one user,',
+        'active_connections after three connections, two of them of one user and two at once,',
       );
     },
     { alone: 'last' },
@@ -63,8 +65,8 @@ export const counts = [
       const forged = await t.open({ label: 'forger', token: 'not.a.token' });
       await forged.ends();
       t.equal(await active(t), before, 'active_connections after two refused connections');
-      if (!t.welcome.features.includes('auth_message')) return;
-      await t.open({ label: 'silent', query: [['auth', 'message']] });
+      if (!t.announces('auth_message')) return;
+      await t.open({ label: 'silent', query: ASKED });
       t.equal(
         await active(t),
         before,
@@ -142,7 +144,7 @@ export const counts = [
   check(
     'operations-messages-count-accepted',
     async (t) => {
-      const [ann, bob] = await t.join('lounge', 'ann', 'bob', 'cid');
+      const [ann, bob, cid] = await t.join('lounge', 'ann', 'bob', 'cid');
       const before = await total(t);
       await ann?.chat('lounge', 'counted before its ack');
       t.equal(
@@ -153,6 +155,16 @@ export const counts = [
       ann?.send('chat', { text: 'without an id' }, { room: 'lounge' });
       await bob?.receives('chat', { data: { text: 'without an id' } });
       t.equal(await total(t), before + 2, 'total_messages after a chat without an id');
+      const words = ['at', 'the', 'same', 'time'].slice(0, Math.max(0, t.limitOf('chat') - 2));
+      await Promise.all(
+        [ann, bob, cid].flatMap((peer) => words.map((word) => peer.chat('lounge', word))),
+      );
+      const { length: many } = [ann, bob, cid].flatMap(() => words);
+      t.equal(
+        await total(t),
+        before + 2 + many,
+        `total_messages after ${many} chats of three users at once`,
+      );
     },
     { alone: 'apart' },
   ),
@@ -165,12 +177,16 @@ export const counts = [
       const others = [
         ...(features.includes('direct') ? (['direct'] as const) : []),
         ...(features.includes('broadcast') ? (['broadcast'] as const) : []),
+        ...(features.includes('binary') ? (['binary'] as const) : []),
       ];
-      if (others.length === 0) t.notExercised('the target announces neither direct nor broadcast');
+      if (others.length === 0)
+        t.notExercised('the target announces neither direct nor broadcast nor binary');
+      await ann.joins('lounge');
       const before = await total(t);
       for (const type of others) {
         const data = type === 'direct' ? { to: ann.user, text: 'x' } : { text: 'x' };
-        await ann.acked(type, data);
+        if (type === 'binary') await showsAcked(t, ann);
+        else await ann.acked(type, data);
       }
       t.equal(
         await total(t),
@@ -227,8 +243,7 @@ export const counts = [
   check(
     'operations-messages-exclude-duplicates',
     async (t) => {
-      if (!t.welcome.features.includes('resume'))
-        t.notExercised('the target does not announce resume');
+      t.needs('resume');
       const [ann] = await t.join('lounge', 'ann');
       const before = await total(t);
       await ann?.chat('lounge', 'once', { id: 'same' });

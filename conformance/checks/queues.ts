@@ -1,7 +1,5 @@
+import { ENVELOPE } from '#conformance/harness/exhaustion.js';
 import type { Stage } from '#conformance/harness/stage.js';
-
-/** What the members of a reply or an event add to what was sent, in bytes. */
-export const ENVELOPE = 1_024;
 
 /** Whether a queue of the announced length holds the reply to a message of so many bytes. */
 export function queueHolds({ welcome }: Stage, bytes: number): boolean {

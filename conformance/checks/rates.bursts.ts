@@ -18,14 +18,16 @@ export const windows = (count: number) => ({
 });
 
 /** A user in a room of its own, and the log of what it tries there. */
-export async function start(t: Stage, label = 'ann'): Promise<{ peer: Peer; tries: Attempts }> {
-  const [peer] = await t.join(`room of ${label}`.replaceAll(' ', '-'), label);
+export async function start(
+  t: Stage,
+  label = 'ann',
+  room = `room-of-${label}`,
+): Promise<{ peer: Peer; tries: Attempts }> {
+  const [peer] = await t.join(room, label);
   if (!peer) throw new Error('a join gives a peer');
   return {
     peer,
-    tries: new Attempts(t, messagesRate(t), () =>
-      peer.request('chat', { text: 'x' }, { room: `room-of-${label}` }),
-    ),
+    tries: new Attempts(t, messagesRate(t), () => peer.request('chat', { text: 'x' }, { room })),
   };
 }
 

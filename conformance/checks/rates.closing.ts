@@ -2,7 +2,7 @@ import { check } from '#conformance/harness/check.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import type { Rate } from '#conformance/harness/welcome.js';
-import { unfillable } from './attempts.js';
+import { inWindow, unfillable } from './attempts.js';
 import { start } from './rates.bursts.js';
 import { strict } from './servers.js';
 
@@ -61,11 +61,14 @@ export const closing = [
       const speak = (count: number) => {
         for (let i = 0; i < count; i += 1) ann.send('chat', { text: 'x' }, ROOM);
       };
-      speak(rate.limit);
-      // By then the wait is shorter than the window.
-      await t.pause(rate.window_ms * 0.3);
-      speak(rate.close_after);
-      const { reason } = await ann.closes(4101, /^rate_limited(;|$)/);
+      await inWindow(t, ann, rate, async () => {
+        speak(rate.limit);
+        // By then the wait is shorter than the window.
+        await t.pause(rate.window_ms * 0.3);
+        speak(rate.close_after);
+        await ann.closes(4101, /^rate_limited(;|$)/);
+      });
+      const { reason = '' } = ann.closed ?? {};
       const told = /;retry_after_ms=(\d+)$/.exec(reason)?.[1];
       const wait = ann.received('error').at(-1)?.data['retry_after_ms'];
       if (told === undefined || typeof wait !== 'number') return;

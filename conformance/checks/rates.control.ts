@@ -3,15 +3,17 @@ import type { Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import type { Rate } from '#conformance/harness/welcome.js';
-import { Attempts, unfillable } from './attempts.js';
+import { Attempts, inWindow, unfillable } from './attempts.js';
 import { why } from './rates.bursts.js';
-import { tight } from './rates.windows.js';
+import { tight, waited } from './rates.windows.js';
 import { CLOSE_AFTER, strict } from './servers.js';
 
 /** A request that may be repeated without an end, and the error it earns where it is not carried out. */
 interface Request {
   ask: (t: Stage, peer: Peer) => Promise<Message>;
   denied?: string;
+  /** The profile that has to be announced: what is unsupported counts in no bucket, though one may list it. */
+  profile?: string;
 }
 
 // Each leaves all as it was.
@@ -21,10 +23,14 @@ const requests: Readonly<Record<string, Request>> = {
   members: { ask: (_, peer) => peer.request('members', {}, { room: 'lounge' }) },
   typing: { ask: (_, peer) => peer.request('typing', { active: false }, { room: 'lounge' }) },
   ping: { ask: (_, peer) => peer.request('ping', {}) },
-  auth: { ask: (t, peer) => peer.request('auth', { token: t.mint(peer.label) }) },
+  auth: {
+    ask: (t, peer) => peer.request('auth', { token: t.mint(peer.label) }),
+    profile: 'auth_refresh',
+  },
   direct: {
     ask: (t, peer) => peer.request('direct', { to: t.user('nobody'), text: 'x' }),
     denied: 'recipient_unavailable',
+    profile: 'direct',
   },
 };
 
@@ -44,13 +50,42 @@ async function only(t: Stage, type: string): Promise<{ peer: Peer; tries: Attemp
 const LOUNGE = { room: 'lounge' };
 
 async function fillable(t: Stage): Promise<{ types: string[] }> {
-  const { rates } = (await t.connect('ann')).announced;
+  const { rates, features } = (await t.connect('ann')).announced;
+  const spoken = ({ profile }: Request) => profile === undefined || features.includes(profile);
   const some = rates.filter(
     (rate) => unfillable(rate) === undefined && rate.limit > 1 && rate.close_after !== 1,
   );
-  const types = some.flatMap((rate) => rate.types).filter((type) => Object.hasOwn(requests, type));
+  const types = some
+    .flatMap((rate) => rate.types)
+    .filter((type) => Object.hasOwn(requests, type) && spoken(requests[type] as Request));
   return types.length === 0 ? t.notExercised('no bucket can be filled') : { types };
 }
+
+// Types of which clients often want no reply.
+const SILENT: ReadonlyMap<string, readonly [data: object, extra: { room?: string }]> = new Map([
+  ['typing', [{ active: false }, { room: 'lounge' }]],
+  ['members', [{}, { room: 'lounge' }]],
+  ['leave', [{}, { room: 'elsewhere' }]],
+  ['ping', [{}, {}]],
+]);
+
+// A bucket beside that of messages which pings can fill, announced to this connection.
+function further(t: Stage, peer: Peer, scope?: Rate['scope']): Rate {
+  const rate = peer.announced.rates.find(
+    ({ bucket, types }) => bucket !== 'messages' && types.includes('ping'),
+  );
+  return !rate ||
+    unfillable(rate) !== undefined ||
+    rate.limit < 2 ||
+    rate.scope !== (scope ?? rate.scope)
+    ? t.notExercised(
+        `no further bucket${scope ? ` of scope ${scope}` : ''} that can be filled counts ping`,
+      )
+    : rate;
+}
+
+const pings = (t: Stage, peer: Peer, rate: Rate) =>
+  new Attempts(t, rate, () => peer.request('ping', {}));
 
 /** The checks of spec/rates.md that hold for any bucket and type. */
 export const control = [
@@ -70,19 +105,62 @@ export const control = [
     { ...strict, variant: 'each-type' },
   ),
 
+  // What nobody waits for counts like all else.
+  check(
+    'rates-over-refused',
+    async (t) => {
+      const { types } = await fillable(t);
+      const silent = types.filter((type) => SILENT.has(type));
+      if (silent.length === 0) return t.notExercised('no bucket that can be filled counts typing');
+      await Promise.all(
+        silent.map(async (type) => {
+          const peer = await t.connect(`silent-${type}`);
+          await peer.joins('lounge');
+          const rate = peer.announced.rates.find((each) => each.types.includes(type)) as Rate;
+          const [data, extra] = SILENT.get(type) ?? [{}, {}];
+          await inWindow(t, peer, rate, async () => {
+            const left = rate.limit - (rate.types.includes('join') ? 1 : 0);
+            for (let i = 0; i < left; i += 1) peer.send(type, data, extra);
+            const { data: answer } = await peer.request(type, data, extra);
+            t.assert(answer.code === 'rate_limited', {
+              expected: `a ${type} is rate_limited after ${left} of them that carried no \`id\``,
+              actual: 'it is admitted',
+              hint: 'Count a message whether it asks for a reply or not.',
+            });
+          });
+        }),
+      );
+    },
+    { ...strict, variant: 'each-without-id' },
+  ),
+
   check(
     'rates-retry-after-tight',
     async (t) => {
       await fillable(t);
       const peer = await t.connect('bob');
-      const rate = peer.announced.rates.find(
-        ({ bucket, types }) => bucket !== 'messages' && types.includes('ping'),
-      );
-      if (!rate || unfillable(rate) !== undefined || rate.limit < 2)
-        return t.notExercised('no further bucket that can be filled counts ping');
-      await tight(t, new Attempts(t, rate, () => peer.request('ping', {})));
+      await tight(t, pings(t, peer, further(t, peer)));
     },
     { ...strict, variant: 'control', timers: true, takes: () => 1_500 },
+  ),
+
+  // Of two connections, each with a log of its own, the second is told when its own is free.
+  check(
+    'rates-retry-after-enough',
+    async (t) => {
+      const first = await t.connect('bob');
+      const second = await t.connect('bob');
+      const rate = further(t, first, 'connection');
+      await pings(t, first, rate).burst(rate.limit);
+      await t.pause(rate.window_ms * 0.4);
+      const tries = pings(t, second, rate);
+      await tries.burst(rate.limit);
+      await tries.burst(1);
+      const hint =
+        "In a bucket of scope `connection` the wait is that of the connection's own log, whatever the user's others have sent.";
+      await waited(t, tries, 'ping', hint);
+    },
+    { ...strict, variant: 'control', timers: true, takes: () => 2_100 },
   ),
 
   check(

@@ -6,6 +6,7 @@ import { bucketOf } from '#conformance/harness/welcome.js';
 import { Attempts, messagesRate, unfillable } from './attempts.js';
 import { shows } from './pictures.js';
 import { start, why } from './rates.bursts.js';
+import { strict } from './servers.js';
 
 /** What is refused, and counts all the same. */
 interface Denied {
@@ -43,6 +44,13 @@ const denials: Readonly<Record<string, Denied>> = {
 
 const PLENTY = 'too_many_rooms';
 
+// What is said or asked from outside a room, beside chats.
+const OUTSIDE: Readonly<Record<string, (t: Stage, peer: Peer) => Promise<Message>>> = {
+  typing: (_, peer) => peer.request('typing', { active: true }, { room: 'elsewhere' }),
+  members: (_, peer) => peer.request('members', {}, { room: 'elsewhere' }),
+  binary: (t, peer) => shows(t, peer, { room: 'elsewhere' }),
+};
+
 /** The checks of spec/rates.md of what counts though it was refused, and what does not. */
 export const counting = [
   check('rates-malformed-not-counted', async (t) => {
@@ -74,7 +82,7 @@ export const counting = [
   check(
     'rates-malformed-not-counted',
     async (t) => {
-      if (!t.welcome.features.includes('binary')) t.notExercised('`binary` is not announced');
+      t.needs('binary');
       const { peer, tries } = await start(t);
       const most = Math.min(t.welcome.limits.max_protocol_errors - 1, 4);
       if (most < 1) return t.notExercised('the first protocol error ends the connection');
@@ -143,5 +151,56 @@ export const counting = [
       tries.judge({ lastIs: 'refused', hint: await why(t, tries, guess) });
     },
     { variant: PLENTY },
+  ),
+
+  check(
+    'rates-burst-admitted',
+    async (t) => {
+      t.needs('resume');
+      const { peer, tries: said } = await start(t);
+      const { epoch } = (await peer.joins('room-of-ann')).data;
+      await said.burst(said.rate.limit);
+      const bob = await t.connect('bob');
+      const since = { epoch, seq: 0 };
+      const { replayed } = (await bob.joins('room-of-ann', { since })).data;
+      if (!replayed) t.notExercised('nothing is replayed of what fills a bucket');
+      const tries = new Attempts(t, said.rate, () =>
+        bob.request('chat', { text: 'x' }, { room: 'room-of-ann' }),
+      );
+      await tries.burst(said.rate.limit);
+      tries.judge({
+        lastIs: 'admitted',
+        hint: 'Count what a client sends, and nothing that is sent to it, be it live or a replay.',
+      });
+    },
+    { variant: 'after-replay' },
+  ),
+
+  // Each by a connection that is in no room, and in whichever bucket it counts.
+  check(
+    'rates-denied-counted',
+    async (t) => {
+      const { rates, features } = (await t.connect('ann')).announced;
+      const some = rates.flatMap((rate) =>
+        unfillable(rate) === undefined && rate.close_after !== 1
+          ? Object.entries(OUTSIDE).flatMap(([type, ask]) =>
+              rate.types.includes(type) && (type !== 'binary' || features.includes(type))
+                ? [{ rate, type, ask }]
+                : [],
+            )
+          : [],
+      );
+      if (some.length === 0) return t.notExercised('no bucket can be filled from outside a room');
+      await Promise.all(
+        some.map(async ({ rate, type, ask }) => {
+          const peer = await t.connect(`outside-${type}`);
+          const tries = new Attempts(t, rate, () => ask(t, peer), 'not_in_room');
+          await tries.burst(rate.limit + 1);
+          const guess = `Ask the limiter before membership: a \`${type}\` that is answered with not_in_room counts in ${rate.bucket}.`;
+          tries.judge({ lastIs: 'refused', hint: await why(t, tries, guess, type) });
+        }),
+      );
+    },
+    { ...strict, variant: 'each-type' },
   ),
 ];

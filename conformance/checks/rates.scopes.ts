@@ -131,6 +131,20 @@ export const scopes = [
     ),
   ),
 
+  check(
+    'rates-users-apart',
+    async (t) => {
+      const { tries } = await start(t, 'jos\u00e9', 'room-of-the-one');
+      const other = await start(t, 'jose\u0301', 'room-of-the-other');
+      await tries.burst(tries.rate.limit);
+      await other.tries.burst(1);
+      const hint =
+        'Two names that differ in their code points are two users, though they look alike: do not normalise them, and beware of a store that does.';
+      other.tries.judge({ lastIs: 'admitted', hint });
+    },
+    { variant: 'normalised' },
+  ),
+
   check('rates-connection-scope-apart', async (t) => {
     const rate = scope(t, 'connection');
     const first = await t.connect('ann');

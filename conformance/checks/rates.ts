@@ -1,7 +1,7 @@
 import { check } from '#conformance/harness/check.js';
 import type { Message } from '#conformance/harness/message.js';
 import type { Rate } from '#conformance/harness/welcome.js';
-import { Attempts, MOST, unfillable } from './attempts.js';
+import { Attempts, inWindow, MOST, unfillable } from './attempts.js';
 import { NOT_THE_LOG, start, why, windows } from './rates.bursts.js';
 import { closing } from './rates.closing.js';
 import { control } from './rates.control.js';
@@ -21,6 +21,8 @@ const requests: Readonly<Record<string, object>> = {
 function isRateLimited(reply: Message): boolean {
   return reply.type === 'error' && reply.data.code === 'rate_limited';
 }
+
+const SILENT = 'What is refused is answered with an error, whether it asked for an ack or not.';
 
 /** The checks of spec/rates.md. */
 export const rates = [
@@ -123,6 +125,32 @@ export const rates = [
       tries.judge({ lastIs: 'refused', hint: await why(t, tries, hint) });
     },
     { variant: 'several-types' },
+  ),
+
+  check(
+    'rates-over-refused',
+    async (t) => {
+      const { peer, tries } = await start(t);
+      const told = () =>
+        peer
+          .received('error')
+          .find(({ ref, data }) => ref === undefined && data.code === 'rate_limited');
+      await inWindow(t, peer, tries.rate, async () => {
+        await tries.burst(tries.rate.limit);
+        peer.send('chat', { text: 'without an id' }, { room: 'room-of-ann' });
+        const wanted = {
+          expected: 'rate_limited, without `ref`, for a chat without `id` over the rate',
+          actual: 'it did not come',
+        };
+        if (!(await t.finds(() => peer.until(told, () => wanted)))) return;
+        // A limit that does not hold is another fault.
+        const { tries: others } = await start(t, 'bob');
+        await others.burst(tries.rate.limit + 1);
+        const hint = (await why(t, others, SILENT, 'bob')) ?? SILENT;
+        t.fail({ ...wanted, hint });
+      });
+    },
+    { variant: 'without-id' },
   ),
 
   check('rates-refusal-members', async (t) => {

@@ -4,6 +4,18 @@ import { type Attempts, messagesRate } from './attempts.js';
 import { whyRefilled } from './excess.js';
 import { NOT_THE_LOG, start, why, windows } from './rates.bursts.js';
 
+/** What is sent once the wait of the last refusal is over has to be admitted; `type` is its name in the failure. */
+export async function waited(t: Stage, tries: Attempts, type: string, hint: string): Promise<void> {
+  const wait = Number(tries.refusal()['retry_after_ms']);
+  await t.pause(wait + 1);
+  await tries.burst(1);
+  t.assert(tries.last.admitted, {
+    expected: `a ${type} sent ${wait} ms after the refusal, as its retry_after_ms says, is admitted`,
+    actual: 'it is refused',
+    hint,
+  });
+}
+
 /** A bucket says no longer a wait than it has to. */
 export async function tight(t: Stage, tries: Attempts): Promise<void> {
   const { limit, window_ms } = tries.rate;
@@ -58,7 +70,7 @@ export const slides = [
       await tries.burst(limit - 1);
       await tries.untilOldestFree();
       await tries.burst(2);
-      tries.judge({ decided: 1 });
+      tries.judge({ lastIs: 'refused' });
     },
     { ...windows(1.1), variant: 'slides' },
   ),
@@ -121,14 +133,9 @@ export const slides = [
       await tries.burst(limit);
       await t.pause(window_ms / 3);
       await tries.burst(1);
-      const wait = Number(tries.refusal()['retry_after_ms']);
-      await t.pause(wait + 1);
-      await tries.burst(1);
-      t.assert(tries.last.admitted, {
-        expected: `a message sent ${wait} ms after the refusal, as its retry_after_ms says, is admitted`,
-        actual: 'it is refused',
-        hint: 'retry_after_ms is the time until the oldest admitted message is window_ms old, rounded up.',
-      });
+      const hint =
+        'retry_after_ms is the time until the oldest admitted message is window_ms old, rounded up.';
+      await waited(t, tries, 'message', hint);
     },
     windows(1.1),
   ),

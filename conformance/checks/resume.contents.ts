@@ -13,13 +13,24 @@ export const contents = [
       ['another meta', { text: 'one', meta: { n: 2 } }, 'lounge'],
       ['no meta', { text: 'one' }, 'lounge'],
       ['another room', { text: 'one', meta: { n: 1 } }, 'hall'],
+      // To a loose language one is true, and the text of a number the number.
+      ['true for 1', { text: 'one', meta: { n: true } }, 'lounge'],
+      ['text for a number', { text: 'one', meta: { n: '1' } }, 'lounge'],
     ];
     for (const [what, data, room] of others) {
       t.note(what);
       await ann.refuses('duplicate_id', () => ann.request('chat', data, { room, id: 'c9' }));
     }
+    await ann.request('chat', { text: '10', meta: { n: 0 } }, { room: 'lounge', id: 'c10' });
+    const nothing = [false, null, '', [], {}].map((n) => ({ text: '10', meta: { n } }));
+    for (const data of [{ text: '1e1', meta: { n: 0 } }, ...nothing, { text: '10', meta: {} }]) {
+      t.note(JSON.stringify(data));
+      await ann.refuses('duplicate_id', () =>
+        ann.request('chat', data, { room: 'lounge', id: 'c10' }),
+      );
+    }
     await bob.fencedBy(ann, 'lounge');
-    await bob.receives('chat');
+    for (const text of ['one', '10']) await bob.receives('chat', { data: { text } });
     await bob.hearsNothing();
     t.equal(ann.received('chat', { room: 'hall' }).length, 0, 'the events in the other room');
   }),
@@ -38,6 +49,13 @@ export const contents = [
         await ann.refuses('duplicate_id', () => shows(t, ann, { id: 'c9', payload: 'one' }));
         await shows(t, ann, { id: 'c10', payload: 'one' });
         await ann.refuses('duplicate_id', () => shows(t, ann, { id: 'c10', payload: 'two' }));
+        const file = { content_type: 'image/png', name: 'dot.png' };
+        await shows(t, ann, { id: 'c11', data: file });
+        for (const other of [{ name: 'dash.png' }, { content_type: 'image/gif' }]) {
+          const data = { ...file, ...other };
+          t.note(`another ${Object.keys(other)[0]}`);
+          await ann.refuses('duplicate_id', () => shows(t, ann, { id: 'c11', data }));
+        }
       }
       if (!features.includes('direct') && !features.includes('binary'))
         t.notExercised('no other type is announced that can be repeated');
@@ -50,7 +68,7 @@ export const contents = [
   check(
     'resume-duplicate-other-content',
     async (t) => {
-      if (!t.welcome.features.includes('direct')) t.notExercised('`direct` is not announced');
+      t.needs('direct');
       const ann = await t.connect('ann');
       const bob = await t.connect('bob');
       const cat = await t.connect('cat');
@@ -66,7 +84,7 @@ export const contents = [
   check(
     'errors-invalid-payload',
     async (t) => {
-      if (!t.welcome.features.includes('resume')) t.notExercised('`resume` is not announced');
+      t.needs('resume');
       const [ann] = await t.join('lounge', 'ann');
       await say(ann, 'c9', 'one');
       const error = await say(ann, 'c9', '');

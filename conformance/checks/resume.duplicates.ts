@@ -4,7 +4,8 @@ import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { Attempts, messagesRate } from './attempts.js';
 import { shows } from './pictures.js';
-import { DEDUP_MS, forgetful } from './servers.js';
+import { MANY, talks } from './resume.returns.js';
+import { DEDUP_MS, forgetful, patient } from './servers.js';
 
 /** A request that may be repeated: the same `id` and text are the same request. */
 interface Kind {
@@ -34,8 +35,7 @@ const FORGOTTEN_MS = DEDUP_MS + 1_200;
 
 // Ann may do everything that can be repeated.
 async function pair(t: Stage, { type }: Kind): Promise<{ ann: Peer; bob: Peer }> {
-  if (type !== 'chat' && !t.welcome.features.includes(type))
-    t.notExercised(`\`${type}\` is not announced`);
+  if (type !== 'chat') t.needs(type);
   const [bob] = await t.join('lounge', 'bob');
   const ann = await t.connect('ann', { claims: { scope: 'parlor:broadcast' } });
   bob.ignoreOne('join');
@@ -112,11 +112,65 @@ export const duplicates = [
   check(
     'resume-duplicate-same-ack',
     async (t) => {
+      t.needs('direct');
+      const ann = await t.connect('ann');
+      const bob = await t.connect('bob');
+      const tell = (id: string) => ann.request('direct', { to: bob.user, text: 'one' }, { id });
+      const first = executed(t, await tell('c9'), 'the first direct');
+      bob.close(1000);
+      await bob.ends();
+      // The server may hear of the end a moment later.
+      const most = Math.min(t.rate('messages').limit - 2, 20);
+      for (let i = 1; (await tell(`d${i}`)).type === 'ack'; i += 1) {
+        if (i >= most) t.inconclusive('the recipient is still there');
+        await t.pause(50);
+      }
+      repeated(t, await tell('c9'), first, 'the repetition of one whose recipient has left since');
+    },
+    { variant: 'recipient-gone' },
+  ),
+
+  check(
+    'resume-duplicate-same-ack',
+    async (t) => {
+      const ann = await t.connect('ann');
+      await ann.refuses('not_in_room', () => say(ann, 'c9', 'hello'));
+      await ann.joins('lounge');
+      const first = executed(t, await say(ann, 'c9', 'hello'), 'a chat that was refused before');
+      repeated(t, await say(ann, 'c9', 'hello'), first, 'its repetition');
+    },
+    { variant: 'refused-before' },
+  ),
+
+  // As many as a memory holds that is bounded by its entries; some of the same user, and most of another.
+  check(
+    'resume-duplicate-same-ack',
+    async (t) => {
+      const [ann, bob] = await t.join('lounge', 'ann', 'bob');
+      const window = Number(ann.announced['dedup_window_ms']);
+      const begun = performance.now();
+      const mine = executed(t, await say(ann, 'c9', 'among many'), 'the first chat');
+      const his = executed(t, await say(bob, 'c9', 'among many'), 'the first chat of another user');
+      await talks(t, bob, MANY);
+      const again = [await say(ann, 'c9', 'among many'), await say(bob, 'c9', 'among many')];
+      if (performance.now() - begun >= window)
+        t.tooLate(`${MANY} messages take longer than dedup_window_ms`);
+      const after = `after ${MANY} other messages`;
+      for (const [i, first] of [mine, his].entries())
+        if (again[i]) repeated(t, again[i], first, `a repetition ${after}`);
+    },
+    { variant: 'among-many', ...patient },
+  ),
+
+  check(
+    'resume-duplicate-same-ack',
+    async (t) => {
       const [ann] = await t.join('lounge', 'ann');
       const announced = Number(ann.welcome.data['dedup_window_ms']);
       if (announced !== DEDUP_MS)
         t.notExercised(`the instance announces a window of ${announced} ms, not ${DEDUP_MS}`);
       const first = executed(t, await say(ann, 'c9', 'again'), 'the first chat');
+      executed(t, await say(ann, 'c11', 'one text'), 'a chat of one text');
       const other = executed(t, await say(ann, 'c10', 'and again'), 'the second chat');
       const over = performance.now() + FORGOTTEN_MS;
       const isOver = () => performance.now() >= over;
@@ -131,9 +185,16 @@ export const duplicates = [
         });
         await t.pause(DEDUP_MS / 4);
       }
+      // It is older than the second, and so is new as well.
+      executed(t, await say(ann, 'c11', 'another text'), 'a chat of another text after the window');
       await t.pause(Math.max(0, over - performance.now()));
+      const begun = performance.now();
       const later = executed(t, await say(ann, 'c9', 'again'), 'the same chat after the window');
       t.equal(later.data.id === first.data.id, false, 'whether both events have the same id');
+      const again = await say(ann, 'c9', 'again');
+      // Else the window may be over that it has begun.
+      if (performance.now() - begun < DEDUP_MS / 2)
+        repeated(t, again, later, 'the repetition of a chat that was executed again');
     },
     {
       variant: 'after-the-window',
@@ -229,6 +290,10 @@ export const duplicates = [
     const tab = await t.connect('ann');
     await tab.joins('lounge');
     repeated(t, await say(tab, 'c9', 'did this arrive?'), first, 'a repetition in another tab');
+    await tab.leaves('lounge');
+    const outside = await say(tab, 'c9', 'did this arrive?');
+    repeated(t, outside, first, 'a repetition from outside the room');
+    await tab.joins('lounge');
     for (const peer of [ann, tab]) peer.terminate();
     await bob.receives('leave');
     const [back] = await t.join('lounge', 'ann');
@@ -256,6 +321,21 @@ export const duplicates = [
     await ann.receives('chat', { data: { text: 'hello' } });
     await ann.receives('chat', { data: { text: 'hello' } });
   }),
+
+  check(
+    'resume-refused-request-not-remembered',
+    async (t) => {
+      t.needs('direct');
+      const ann = await t.connect('ann');
+      const tell = () => ann.request('direct', { to: t.user('bob'), text: 'x' }, { id: 'c9' });
+      await ann.refuses('recipient_unavailable', tell);
+      const bob = await t.connect('bob');
+      const first = executed(t, await tell(), 'a direct that was recipient_unavailable before');
+      await bob.receives('direct');
+      repeated(t, await tell(), first, 'the repetition of one that was refused first');
+    },
+    { variant: 'direct' },
+  ),
 
   check(
     'resume-refused-request-not-remembered',

@@ -1,9 +1,9 @@
 import { check } from '#conformance/harness/check.js';
+import { ENVELOPE } from '#conformance/harness/exhaustion.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { RuleId } from '#conformance/harness/requirements.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import type { Violation } from '#conformance/harness/verdict.js';
-import { ENVELOPE } from './queues.js';
 import { keeps, seqs, talks } from './resume.returns.js';
 import { patient } from './servers.js';
 

@@ -9,6 +9,7 @@ import {
   recoversAll,
   recoversNothing,
   talks,
+  verdict,
 } from './resume.returns.js';
 import { forgetful, RESUME_MS } from './servers.js';
 
@@ -90,6 +91,20 @@ export const limits = [
     const { epoch, bob } = await past(t, 3);
     await recoversNothing(t, await comesBack(t, { epoch, bob }, 4), bob);
     await recoversNothing(t, await comesBack(t, { epoch, bob }, 1_000_000, { label: 'cat' }), bob);
+    // To a cast to 32 bits these are 0 and 1.
+    for (const [seq, label] of [
+      [2 ** 32, 'dan'],
+      [2 ** 32 + 1, 'eve'],
+    ] as const)
+      await recoversNothing(t, await comesBack(t, { epoch, bob }, seq, { label }), bob);
+    // And these are negative ones, or the largest that there may be.
+    const [fay] = await t.join('lounge', 'fay');
+    for (const seq of [2 ** 31, 2 ** 32 - 1, Number.MAX_SAFE_INTEGER]) {
+      const ack = await fay.joins('lounge', { since: { epoch, seq } });
+      await fay.pings();
+      t.equal(verdict(ack), { recovered: false, replayed: 0 }, `what the ack says to ${seq}`);
+      t.equal(fay.received('chat', { data: { replay: true } }).length, 0, 'the replayed events');
+    }
   }),
 
   check('resume-since-validated', async (t) => {
@@ -117,6 +132,14 @@ export const limits = [
         actual: `the path is ${JSON.stringify(path)}`,
       });
     }
+    // What a loose language takes for no `since`, for a number, or for an integer.
+    const cat = await t.connect('cat');
+    const loose = [null, 0, false, '', [], { epoch, seq: true }, { epoch, seq: 2 ** 54 }];
+    for (const since of loose.slice(0, t.welcome.limits.max_protocol_errors - 1))
+      await cat.refuses('invalid_payload', () =>
+        cat.request('join', { since }, { room: 'lounge' }),
+      );
+    await cat.hearsNothing();
     await bob.hearsNothing({ except: ['chat'] });
   }),
 

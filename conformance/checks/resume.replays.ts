@@ -1,7 +1,6 @@
 import { check } from '#conformance/harness/check.js';
 import type { Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
-import type { Stage } from '#conformance/harness/stage.js';
 import { showsAcked } from './pictures.js';
 import {
   comesBack,
@@ -15,11 +14,7 @@ import {
   talks,
   verdict,
 } from './resume.returns.js';
-import { patient } from './servers.js';
-
-function announces(t: Stage, feature: string): void {
-  if (!t.welcome.features.includes(feature)) t.notExercised(`\`${feature}\` is not announced`);
-}
+import { forgetful, patient, RESUME_MS } from './servers.js';
 
 /** The checks of spec/resume.md of what is replayed. */
 export const replays = [
@@ -40,7 +35,44 @@ export const replays = [
   check(
     'resume-missed-events-replayed',
     async (t) => {
-      announces(t, 'binary');
+      const { epoch, bob, events } = await past(t, 3);
+      const cat = await t.connect('cat');
+      cat.send('join', { since: { epoch, seq: 1 } }, { room: 'lounge' });
+      await bob.receives('join', { data: { user: cat.user } });
+      await cat.fencedBy(bob, 'lounge');
+      t.equal(
+        seqs(cat.received('*', { data: { replay: true } })),
+        seqs(events.slice(1)),
+        'the seq of the events that are replayed to a join without an id',
+      );
+    },
+    { variant: 'without-id' },
+  ),
+
+  check(
+    'resume-missed-events-replayed',
+    async (t) => {
+      const { epoch, bob } = await past(t, 1);
+      keeps(t, bob, 2);
+      const begun = performance.now();
+      await t.pause(0.85 * RESUME_MS);
+      const since = performance.now();
+      await talks(t, bob, 2);
+      const events = await sequenced(bob, 2, 3);
+      await t.pause(Math.max(0, begun + 1.05 * RESUME_MS - performance.now()));
+      const back = await comesBack(t, { epoch, bob }, 1);
+      // By then the first event has expired, which nobody asks for, and these have not.
+      if (performance.now() - since >= (bob.announced.resume?.window_ms ?? 0))
+        t.tooLate('who comes back takes longer than window_ms');
+      recoversAll(t, back, events);
+    },
+    { variant: 'older-expired', ...forgetful, timers: true, takes: () => RESUME_MS },
+  ),
+
+  check(
+    'resume-missed-events-replayed',
+    async (t) => {
+      t.needs('binary');
       const { epoch, bob } = await past(t, 1);
       await bob.chat('lounge', 'look');
       await showsAcked(t, bob);
@@ -56,6 +88,9 @@ export const replays = [
     async (t) => {
       const before = await past(t, 8);
       keeps(t, before.bob, 5);
+      // As many elsewhere: each room has a history of its own.
+      await before.bob.joins('hall');
+      for (let i = 0; i < 5; i += 1) await before.bob.chat('hall', `thing ${i}`);
       recoversAll(t, await comesBack(t, before, 3), before.events.slice(3));
     },
     { variant: 'as-many-as-announced', ...few },
@@ -78,7 +113,8 @@ export const replays = [
 
   check('resume-replay-marked', async (t) => {
     const { epoch, bob } = await past(t, 3);
-    if (t.welcome.features.includes('binary')) await showsAcked(t, bob);
+    keeps(t, bob, 4);
+    if (t.announces('binary')) await showsAcked(t, bob);
     const { replayed } = await comesBack(t, { epoch, bob }, 0);
     if (replayed.length === 0) t.vacuous('nothing was replayed');
     for (const { type, data } of replayed)
@@ -99,9 +135,10 @@ export const replays = [
 
   check('resume-replayed-events-unchanged', async (t) => {
     const { epoch, bob, events } = await past(t, 4);
-    if (t.welcome.features.includes('binary')) {
+    if (t.announces('binary')) {
       await showsAcked(t, bob, { data: { name: 'dot.png', meta: { n: 1 } } });
-      events.push(...(await sequenced(bob, 5, 5)));
+      await showsAcked(t, bob, { payload: '' });
+      events.push(...(await sequenced(bob, 5, 6)));
     }
     // What is stamped anew has another time by then.
     await t.pause(5);

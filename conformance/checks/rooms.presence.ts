@@ -1,4 +1,5 @@
 import { type CheckOptions, check } from '#conformance/harness/check.js';
+import { opcodes } from '#conformance/harness/frames.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { Violation } from '#conformance/harness/verdict.js';
@@ -185,6 +186,45 @@ export const presence = [
     ),
   ),
 
+  check(
+    'rooms-presence-reason-disconnected',
+    async ({ join, assert }) => {
+      const [bob, ...others] = await join('lounge', 'bob', 'ann', 'cat', 'dan');
+      for (const [i, code] of [1001, 1005, 4999].entries()) {
+        const peer = others[i];
+        if (!peer) continue;
+        // 1005 is what a Close frame without a code is called.
+        if (code === 1005) peer.sendFrame({ opcode: opcodes.close });
+        else peer.close(code);
+        const { data } = await bob.receives('leave', { data: { user: peer.user } });
+        assert(data.reason === 'disconnected', {
+          expected: `the reason disconnected, where a client closed with ${code === 1005 ? 'no code' : code}`,
+          actual: `it is ${JSON.stringify(data.reason)}`,
+          hint: 'Closing is not leaving, whatever the code: only `leave` makes the reason left.',
+        });
+      }
+    },
+    { variant: 'any-code' },
+  ),
+
+  check(
+    'rooms-presence-reason-disconnected',
+    async (t) => {
+      const [bob] = await t.join('lounge', 'bob');
+      const exp = soon();
+      const ann = await shortLived(t, 'ann', exp);
+      await inTime(t, exp, () => ann.joins('lounge'));
+      await isEnded(t, ann, untilEnd(t, exp) + CLOSE_WITHIN_MS);
+      const { data } = await bob.receives('leave', { data: { user: ann.user } });
+      t.assert(data.reason === 'disconnected', {
+        expected: 'the reason disconnected, where a connection ended with its token',
+        actual: `it is ${JSON.stringify(data.reason)}`,
+        hint: '`unauthorized` is for a connection that stays, and whose new token no longer allows the room.',
+      });
+    },
+    { variant: 'token-expired', ...lasting },
+  ),
+
   ...endings.map(([variant, end]) =>
     check(
       'rooms-closed-has-left',
@@ -207,8 +247,15 @@ export const presence = [
       'rooms-closed-has-left',
       async (t) => {
         const [ann, bob] = await t.join('lounge', 'ann', 'bob');
+        ann.autoClose = false;
         await provoke(t, ann);
-        await hasLeft(t, await isEnded(t, ann), ann, bob);
+        // What comes behind, and what comes after the Close frame, brings nobody back.
+        ann.send('join', undefined, { room: 'lounge' });
+        const close = await isEnded(t, ann);
+        ann.send('join', undefined, { room: 'lounge' });
+        ann.close(1000);
+        await t.seen(ann.tcpEnds(), 'the server does not end TCP after the Close frames');
+        await hasLeft(t, close, ann, bob);
       },
       { variant, ...options },
     ),

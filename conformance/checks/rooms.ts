@@ -228,6 +228,21 @@ const membership = [
     await bob.leaves('lounge');
     equal((await cat.members('lounge')).data.count, 2, 'count after one left');
   }),
+
+  check(
+    'rooms-count-users',
+    async ({ join, assert }) => {
+      const [ann] = await join('lounge', 'ann', 'ANN', 'jos\u00e9', 'jose\u0301');
+      const { count } = (await ann.members('lounge')).data;
+      assert(count === 4, {
+        expected:
+          'count is 4: the names of two users differ in case, and those of two in their code points',
+        actual: `it is ${count}`,
+        hint: 'Compare the names of users code point for code point: neither folded nor normalised.',
+      });
+    },
+    { variant: 'alike' },
+  ),
 ];
 
 /** The checks of spec/rooms.md. */

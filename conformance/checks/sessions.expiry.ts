@@ -44,6 +44,7 @@ const CLOCKS_MS = 100;
 
 // A connection whose session ends at `at`, in milliseconds since 1970.
 async function endingSoon(t: Stage, index: number) {
+  t.needs('session');
   const session = t.session(index);
   const peer = await opened(t, sending(t, cookieOf(session)));
   await decided(peer, 'a valid session is welcomed');
@@ -56,17 +57,34 @@ async function endingSoon(t: Stage, index: number) {
   return { peer, at: Date.parse(String(expiresAt)), session };
 }
 
-// Puts a token in the place of the session that a connection came with.
-async function replaced(t: Stage, peer: Peer, session: Session, at: number): Promise<void> {
+// Does what tells nothing once the session has ended.
+async function beforeEnd(
+  t: Stage,
+  peer: Peer,
+  at: number,
+  act: () => Promise<unknown>,
+): Promise<void> {
   try {
-    await peer.acked('auth', { token: t.secret(t.minter.mint(session.user)) });
+    await act();
   } catch (error) {
     const expired = error instanceof Violation && peer.closed?.reason === 'session_expired';
     if (expired && Date.now() >= at - CLOCKS_MS)
-      t.inconclusive('the machine was too slow: the session had ended before the auth was taken');
+      t.inconclusive(
+        'the machine was too slow: the session had ended before the auth was answered',
+      );
     throw error;
   }
 }
+
+/** An `auth` on a connection of a session that is answered with auth_failed. */
+export async function failsToReplace(t: Stage, peer: Peer): Promise<void> {
+  const token = t.secret(t.minter.mint(String(peer.welcome.data.user), { exp: 1 }));
+  await peer.refuses('auth_failed', () => peer.request('auth', { token }));
+}
+
+/** What is usually wrong where a session is forgotten after such an auth. */
+export const UNCHANGED =
+  'An auth on this connection was answered with auth_failed before, which changes nothing: the session is still what the connection lives by. Let go of it when a token is taken, and not when one comes.';
 
 /** The checks of the end of a session that was announced. */
 export const expiry = [
@@ -96,10 +114,50 @@ export const expiry = [
   ),
 
   check(
+    'sessions-expiry-closes-open',
+    async (t) => {
+      t.needs('auth_refresh');
+      const { peer, at } = await endingSoon(t, 1);
+      await beforeEnd(t, peer, at, () => failsToReplace(t, peer));
+      const within = Math.max(0, at - Date.now()) + 5_000;
+      await peer.closes(4003, 'session_expired', within, UNCHANGED);
+    },
+    { ...ending, variant: 'refused' },
+  ),
+
+  check(
+    'authentication-refresh-narrows-rooms',
+    async (t) => {
+      t.needs('session');
+      const session = t.session(0);
+      const { user } = session;
+      const peer = await welcomed(t, sending(t, cookieOf(session)));
+      const [bob] = await t.join('board', 'bob');
+      const joined = await peer.request('join', {}, { room: 'board' });
+      if (joined.type !== 'ack') t.notExercised('the session does not allow every room');
+      await peer.acked('auth', { token: t.secret(t.minter.mint(user, { rooms: [] })) });
+      const gone = { room: 'board', data: { user, reason: 'unauthorized' } };
+      const kept = await t.finds(() => bob.receives('leave', gone));
+      const hint =
+        'The connection came with a session, and was given a token by an auth: from its ack on the claims of the token count, as if it had come with one.';
+      if (kept) t.fail({ expected: kept.expected, actual: kept.actual, hint });
+      const { type, data } = await peer.request('chat', { text: 'x' }, { room: 'board' });
+      t.assert(type === 'error' && data.code === 'forbidden', {
+        expected: 'forbidden, for the token of the acknowledged auth allows no room',
+        actual: `${peer.label} received ${type} ${data.code ?? ''}`,
+        hint,
+      });
+    },
+    { needs, variant: 'session' },
+  ),
+
+  check(
     'authentication-refresh-extends',
     async (t) => {
       const { peer, at, session } = await endingSoon(t, 1);
-      await replaced(t, peer, session, at);
+      // Puts a token in the place of the session that the connection came with.
+      const token = t.secret(t.minter.mint(session.user));
+      await beforeEnd(t, peer, at, () => peer.acked('auth', { token }));
       // Where the timer of the session still runs, it has fired a second later.
       await t.pause(Math.max(0, at - Date.now()) + AFTER_MS);
       if (peer.closed)
@@ -117,6 +175,7 @@ export const expiry = [
   check(
     'authentication-refresh-expires',
     async (t) => {
+      t.needs('session');
       const session = t.session(1);
       const peer = await welcomed(t, sending(t, cookieOf(session)));
       const exp = soon();

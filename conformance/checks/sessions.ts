@@ -3,7 +3,17 @@ import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { NotExercised, Violation } from '#conformance/harness/verdict.js';
 import { answered, closed, decided, opened, welcomed } from './openings.js';
-import { cookieOf, expiry, needs, refused, type Session, sending } from './sessions.expiry.js';
+import {
+  cookieOf,
+  expiry,
+  failsToReplace,
+  needs,
+  refused,
+  type Session,
+  sending,
+  UNCHANGED,
+} from './sessions.expiry.js';
+import { users } from './sessions.users.js';
 
 const revocable = { needs: [...needs, 'control:session.revoke'] } as const;
 
@@ -146,8 +156,40 @@ const cookies = [
         await refused(t, `${first}; ${second}`, 'session_ambiguous', what);
         await refused(t, `${first}; theme=dark; ${second}`, 'session_ambiguous', what);
       }
+      const third = `${one}; ${one}; ${other}`;
+      await refused(t, third, 'session_ambiguous', 'a valid session twice, then another one');
     },
     { needs },
+  ),
+
+  check(
+    'sessions-ambiguous-refused',
+    async (t) => {
+      const one = cookieOf(t.session(0));
+      const other = cookieOf(t.session(1));
+      for (const lines of [
+        [one, other],
+        [other, one],
+        [one, 'session_token=no-such-session'],
+        ['session_token=no-such-session', one],
+      ]) {
+        const { origin } = sending(t, one);
+        const peer = await opened(t, { origin, headers: { Cookie: lines } });
+        const expected =
+          'a connection with two cookies session_token, each in a Cookie line of its own, is refused';
+        await decided(peer, expected);
+        t.assert(!peer.welcomed, {
+          expected,
+          actual: `it is welcomed as ${peer.welcomed ? peer.welcome.data.user : ''}`,
+          hint: 'A request may have several Cookie lines: read them all, and look whether all values are one.',
+        });
+        // Who takes no second line at all says so over HTTP.
+        const { status } = peer.response;
+        if (status >= 400 && status < 500) continue;
+        await peer.closes(4003, 'session_ambiguous');
+      }
+    },
+    { needs, variant: 'two-lines' },
   ),
 
   check(
@@ -230,9 +272,13 @@ const ended = [
     async (t) => {
       const session = t.spareSession();
       const peers = [await signedIn(t, session), await signedIn(t, session)];
+      const third = t.announces('auth_refresh') && t.welcome.limits.max_connections_per_user > 2;
+      const refused = third ? await signedIn(t, session) : undefined;
+      if (refused) await failsToReplace(t, refused);
       await revoke(t, session);
       const bound = revocationMs(t);
       await allClose(peers, bound);
+      await refused?.closes(4003, 'session_revoked', bound, UNCHANGED);
     },
     revocable,
   ),
@@ -314,4 +360,4 @@ const kept = [
 ];
 
 /** The checks of spec/sessions.md. */
-export const sessions = [...found, ...cookies, ...ended, ...kept];
+export const sessions = [...found, ...cookies, ...ended, ...kept, ...users];

@@ -3,10 +3,11 @@ import type { HandshakeResponse } from '#conformance/harness/handshake.js';
 import type { HttpAnswer } from '#conformance/harness/http.js';
 import type { Received } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
-import { type Instance, lastOutput } from '#conformance/harness/process.js';
+import { how, type Instance, lastOutput } from '#conformance/harness/process.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { Violation } from '#conformance/harness/verdict.js';
 import type { Close } from '#conformance/harness/wire.js';
+import { ASKED } from './ways.js';
 
 /** What a server may take for the work of closing, beside the announced grace. */
 export const CLOSING_MS = 2_000;
@@ -21,8 +22,17 @@ export interface Drained {
   messages: readonly Received[];
   /** Its notices that came before the Close frame. */
   notices: readonly Received[];
+  /** True: it was welcomed while the drain began, or after. */
+  late?: true;
   /** How its connection ended; undefined when it did not. */
   close: Close | undefined;
+}
+
+/** How a process ended. */
+export interface Ending {
+  status: number | null;
+  /** The same in words, with what it printed last where it ended in another way than well. */
+  text: string;
 }
 
 /** A drain of several clients, as it was seen from outside. */
@@ -30,9 +40,7 @@ export interface Drain {
   signal: NodeJS.Signals;
   clients: readonly Drained[];
   /** How the process ended; undefined when it did not. */
-  exit: { status: number | null; signal: string | null } | undefined;
-  /** What it printed last where it ended in another way than well, as the end of a sentence. */
-  output: string;
+  exit: Ending | undefined;
   /** How late this process itself was at worst, in milliseconds. */
   lagMs: number;
 }
@@ -45,9 +53,16 @@ export const QUIET = {
 
 const CLIENTS = 10;
 
+/** So many of them have one user, where a user may have as many connections. */
+export const OF_ONE_USER = 8;
+
 // A notice is for connections, not for rooms: two of them are in none, and two in two.
 const roomsOf = (index: number): readonly string[] =>
   index < 6 ? ['lounge'] : index < 8 ? [] : ['lounge', 'hall'];
+
+// Nor is it for users: the first have one, as far as a user may have so many connections.
+const labelOf = ({ welcome }: Stage, index: number): string =>
+  `client-${index < Math.min(OF_ONE_USER, welcome.limits.max_connections_per_user) ? 0 : index}`;
 
 /** What a client has seen so far. */
 export function seen({ label, user, log, closed }: Peer, rooms: readonly string[] = []): Drained {
@@ -80,31 +95,59 @@ export function drainedBy(t: Stage, signal: 'SIGTERM' | 'SIGINT'): Promise<Drain
 async function observe(t: Stage, signal: 'SIGTERM' | 'SIGINT'): Promise<Drain> {
   const instance = await t.launch(QUIET);
   const peers = await Promise.all(
-    Array.from({ length: CLIENTS }, (_, index) => t.connect(`client-${index}`, { at: instance })),
+    Array.from({ length: CLIENTS }, (_, index) => t.connect(labelOf(t, index), { at: instance })),
   );
   for (const [index, peer] of peers.entries())
     for (const room of roomsOf(index)) await peer.joins(room);
   for (const peer of peers) await peer.staysOpen();
   const lag = monitorEventLoopDelay({ resolution: 10 });
   lag.enable();
-  t.note(signal);
-  instance.signal(signal);
+  const newcomers = await comeAmid(t, instance, signal);
   // A grace that is announced, or that of a server whose notice does not come.
   const [first] = peers;
   const notice = first && (await ended(first.receives('server_shutdown')));
   const graceMs = notice?.data.grace_ms ?? 0;
-  await Promise.all(peers.map((peer) => ended(peer.ends(graceMs + CLOSING_MS))));
+  for (const peer of newcomers.unheard)
+    if (!peer.closed) peer.send('auth', { token: t.mint(peer.label) });
+  const late = [...newcomers.unheard, ...(await Promise.all(newcomers.opening))];
+  await Promise.all([...peers, ...late].map((peer) => ended(peer.ends(graceMs + CLOSING_MS))));
   lag.disable();
   const exit = await ended(exits(t, instance, graceMs));
-  const output = exit && exit.status !== 0 ? lastOutput(instance) : '';
   return {
     signal,
-    clients: peers.map((peer, index) => seen(peer, roomsOf(index))),
+    clients: [
+      ...peers.map((peer, index) => seen(peer, roomsOf(index))),
+      ...late
+        .filter(({ welcomed }) => welcomed)
+        .map(asLate)
+        .filter(isOwed),
+    ],
     exit,
-    output,
     lagMs: lag.max / 1e6,
   };
 }
+
+// Opens connections around the signal: those whose turn to speak it is, and those whose handshake is under way.
+async function comeAmid(t: Stage, at: Instance, signal: NodeJS.Signals) {
+  const subprotocols = ['parlor.v1'];
+  const open = (label: string) => t.open({ label, at, token: t.mint(label), subprotocols });
+  const unheard = t.announces('auth_message')
+    ? [await t.open({ label: 'unheard', at, query: ASKED, subprotocols })]
+    : [];
+  const opening = ['early-1', 'early-2', 'early-3'].map(open);
+  await t.pause(1);
+  opening.push(...['amid-1', 'amid-2', 'amid-3'].map(open));
+  t.note(signal);
+  at.signal(signal);
+  opening.push(...['late-1', 'late-2', 'late-3'].map(open));
+  return { unheard, opening };
+}
+
+const asLate = (peer: Peer): Drained => ({ ...seen(peer), late: true });
+
+// Who was not welcomed when the drain began may be closed without a notice, as the drain closes.
+const isOwed = ({ notices, close }: Drained): boolean =>
+  notices.length > 0 || close?.by !== 'frame' || ![1012, 1001].includes(close.code);
 
 /** How a server that is about to end received those who came then. */
 export interface Doors {
@@ -112,6 +155,8 @@ export interface Doors {
   late: { response: HandshakeResponse; welcomed: boolean; close: Close | undefined };
   /** The answer to a request for its health; undefined where there was no connection to be had. */
   health: HttpAnswer | undefined;
+  /** The same of `/stats`. */
+  stats: HttpAnswer | undefined;
 }
 
 /** Knocks at the doors of a server that drains; made once for all checks that look at it. */
@@ -124,12 +169,13 @@ async function knock(t: Stage): Promise<Doors> {
   const ann = await t.connect('ann', { at });
   at.signal('SIGTERM');
   const { data } = await ann.receives('server_shutdown');
-  const [late, health] = await Promise.all([
+  const [late, health, stats] = await Promise.all([
     comesLate(t, at, data.grace_ms ?? 0),
     // A listening socket that is closed already is right, too.
     ended(t.http('/health/websocket', { at })),
+    ended(t.http('/stats', { at })),
   ]);
-  return { late, health };
+  return { late, health, stats };
 }
 
 async function comesLate(t: Stage, at: Instance, graceMs: number): Promise<Doors['late']> {
@@ -145,20 +191,21 @@ async function comesLate(t: Stage, at: Instance, graceMs: number): Promise<Doors
 }
 
 /** Tells in the timeline of a check what came of knocking. */
-export function retoldDoors(t: Stage, { late, health }: Doors): void {
-  t.note('observed once for several checks: after SIGTERM and the notice, eve and a request come');
+export function retoldDoors(t: Stage, { late, health, stats }: Doors): void {
+  t.note('observed once for several checks: after SIGTERM and the notice, eve and requests come');
   const { status } = late.response;
   t.note(
     `eve: ${status === 0 ? 'no connection' : `HTTP ${status}`}${late.welcomed ? ', welcome' : ''}`,
   );
-  t.note(
-    `GET /health/websocket: ${health ? `HTTP ${health.status} ${health.body}` : 'no connection'}`,
-  );
+  const told = (answer: HttpAnswer | undefined) =>
+    answer ? `HTTP ${answer.status} ${answer.body}` : 'no connection';
+  t.note(`GET /health/websocket: ${told(health)}`);
+  t.note(`GET /stats: ${told(stats)}`);
 }
 
 /** How the process ends, within the announced grace and the time for closing. */
-export function exits(t: Stage, instance: Instance, graceMs: number) {
-  return t.within(
+export async function exits(t: Stage, instance: Instance, graceMs: number): Promise<Ending> {
+  const exit = await t.within(
     instance.exited,
     {
       expected: `the process exits within ${graceMs} + 5,000 ms of the signal`,
@@ -167,15 +214,17 @@ export function exits(t: Stage, instance: Instance, graceMs: number) {
     },
     graceMs,
   );
+  const output = exit.status === 0 ? '' : lastOutput(instance);
+  return { status: exit.status, text: `it ended ${how(exit)}${output}` };
 }
 
 /** Tells a drain that was observed for several checks in the timeline of one of them. */
-export function retold(t: Stage, { clients, exit, output, signal }: Drain): void {
+export function retold(t: Stage, { clients, exit, signal }: Drain): void {
   t.note(`observed once for several checks: ${CLIENTS} clients, then ${signal}`);
   for (const { label, rooms, notices, close } of clients) {
     t.note(`${label} was in ${rooms.join(' and ') || 'no room'}`);
     for (const { message } of notices) t.note(`${label} received ${JSON.stringify(message)}`);
     t.note(`${label}: ${close?.detail ?? 'still open'}`);
   }
-  t.note(exit ? `the process ended: ${JSON.stringify(exit)}${output}` : 'the process still ran');
+  t.note(`the process: ${exit?.text ?? 'it still ran'}`);
 }

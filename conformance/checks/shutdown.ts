@@ -3,8 +3,7 @@ import type { Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { Violation } from '#conformance/harness/verdict.js';
-import { bucketOf } from '#conformance/harness/welcome.js';
-import { LONG_QUEUE, river } from './floods.js';
+import { cutsOf } from './shutdown.cuts.js';
 import {
   CLOSING_MS,
   type Drained,
@@ -12,6 +11,7 @@ import {
   drainedBy,
   endedOnItsOwn,
   exits,
+  OF_ONE_USER,
   QUIET,
   retold,
   retoldDoors,
@@ -22,6 +22,9 @@ type Signal = 'SIGTERM' | 'SIGINT';
 
 // A request that got this much time before the Close frame has surely been read.
 const READ_MS = 500;
+
+// The grace of a server that is told none, and tells none where nobody is connected.
+const GRACE_MS = 10_000;
 
 // What a busy machine may add to a measured time.
 const SLACK_MS = 1_000;
@@ -39,6 +42,9 @@ const STATUS =
 const SPREAD =
   'Draw retry_after_ms for each connection anew; otherwise all clients return in one instant.';
 
+const FLOWS =
+  'Close a connection before the end of the grace only when all that is queued for it, replays too, has left; and let the Close frame flow out before TCP is ended.';
+
 // A check of each client of a drain that is observed once.
 const ofEach =
   (signal: Signal, judge: (t: Stage, client: Drained, notice: Message | undefined) => void) =>
@@ -54,16 +60,28 @@ const ofEach =
 const ROOMS =
   'Go through the connections, and not through the members of each room: a connection may be in no room or in several.';
 
+const LATE =
+  'Its handshake or its authentication was under way when the drain began: look once more before the welcome, and refuse it, or tell it at once.';
+
+const USERS =
+  'Go through the connections, and not through the users: one user may have several connections.';
+
 const noticedOn =
   (signal: Signal) =>
   async (t: Stage): Promise<void> => {
     const { clients } = await drainedBy(t, signal);
-    const served = clients.some(({ notices }) => notices.length === 1);
-    const judge = ofEach(signal, (_, { label, rooms, notices, close }) => {
+    const served = clients.filter(({ notices }) => notices.length === 1);
+    const hintFor = ({ user, rooms, late }: Drained) => {
+      if (late) return LATE;
+      if (served.some((other) => other.user === user)) return USERS;
+      return served.length > 0 && rooms.length !== 1 ? ROOMS : HANDLER[signal];
+    };
+    const judge = ofEach(signal, (_, client) => {
+      const { label, rooms, notices, close } = client;
       t.assert(notices.length === 1, {
         expected: `one server_shutdown on each connection after ${signal}, before its Close frame`,
         actual: `${label}, in ${rooms.join(' and ') || 'no room'}, received ${notices.length}, then: ${close?.detail ?? 'nothing'}`,
-        hint: served && rooms.length !== 1 ? ROOMS : HANDLER[signal],
+        hint: hintFor(client),
       });
     });
     return judge(t);
@@ -99,9 +117,7 @@ const exitsWell = (signal: Signal) => async (t: Stage) => {
   retold(t, drain);
   t.assert(drain.exit?.status === 0, {
     expected: `the process exits with status 0 after ${signal}`,
-    actual: drain.exit
-      ? `it ended ${drain.exit.signal ? `by ${drain.exit.signal}` : `with status ${drain.exit.status}`}${drain.output}`
-      : 'it did not end',
+    actual: drain.exit?.text ?? 'it did not end',
     hint: STATUS,
   });
 };
@@ -153,23 +169,6 @@ function judgeReplies(t: Stage, ann: Peer, asked: ReadonlyMap<string, number>): 
     });
   }
   return decided;
-}
-
-// More than the kernels keep for a client that never reads.
-const UNREAD_BYTES = 8 * 1024 * 1024;
-
-// What a look at a connection that has ended may take.
-const LOOK_MS = 200;
-
-// Fills the queue of a member that does not read, as far as the announced numbers let one user.
-async function fills(t: Stage, ann: Peer): Promise<void> {
-  const { limits, rates } = ann.announced;
-  const { pours, size } = river(t, ann);
-  const most = (bucketOf({ rates }, 'chat')?.limit ?? Number.POSITIVE_INFINITY) * size;
-  const budget = Math.min(UNREAD_BYTES, 0.75 * limits.max_queue_bytes, 0.75 * most);
-  let sent = 0;
-  do sent += (await pours()).length * size;
-  while (sent + 16 * size < budget);
 }
 
 const passive = { needs: ['start'], timers: true } as const;
@@ -230,9 +229,31 @@ export const shutdown = [
   ),
 
   check(
+    'shutdown-acked-messages-delivered',
+    async (t) => {
+      const { missed } = await cutsOf(t);
+      if (!missed) return t.notExercised('the server does not end the connection of a slow reader');
+      const { came, owed, early, end } = missed;
+      t.note('observed once for several checks: a client reads on late in the grace');
+      if (owed === 0) return t.notExercised('the server does not keep as much as was sent');
+      if (came < owed && !early)
+        t.inconclusive('the grace was over before the client had read all that was sent to it');
+      t.assert(came === owed, {
+        expected: `a client that begins to read within the grace receives all ${owed} chats that were acknowledged before the notice`,
+        actual: `${came} came; then, before the grace was over: ${end}`,
+        hint: FLOWS,
+      });
+    },
+    { ...passive, variant: 'slow-reader' },
+  ),
+
+  check(
     'shutdown-requests-answered',
     async (t) => {
-      const [ann] = await t.join('lounge', 'ann');
+      const ann = await t.connect('ann', { claims: { scope: 'parlor:broadcast' } });
+      await ann.joins('lounge');
+      const { features } = ann.announced;
+      const again = t.mint('ann', { scope: 'parlor:broadcast' });
       const { data } = await signalled(t, ann);
       const asked = new Map<string, number>();
       const ask = (type: string, payload: unknown, room?: string) => {
@@ -244,6 +265,10 @@ export const shutdown = [
       ask('join', undefined, 'hall');
       ask('members', undefined, 'lounge');
       ask('typing', { active: true }, 'lounge');
+      if (features.includes('direct')) ask('direct', { to: ann.user, text: 'too late?' });
+      if (features.includes('broadcast')) ask('broadcast', { text: 'too late?' });
+      if (features.includes('auth_refresh')) ask('auth', { token: again });
+      ask('leave', undefined, 'lounge');
       ask('ping', {});
       await ann.ends((data.grace_ms ?? 0) + CLOSING_MS);
       if (judgeReplies(t, ann, asked) > 0) return;
@@ -303,6 +328,14 @@ export const shutdown = [
         actual: `all of them are ${[...times].join()}`,
         hint: SPREAD,
       });
+      const [first] = drain.clients;
+      const ofUser = drain.clients.filter(({ user }) => user === first?.user);
+      const drawn = new Set(ofUser.map(({ notices }) => notices[0]?.message.data.retry_after_ms));
+      t.assert(drawn.size > 1 || ofUser.length < OF_ONE_USER, {
+        expected: `different values of retry_after_ms on ${ofUser.length} connections of one user`,
+        actual: `all of them are ${[...drawn].join()}`,
+        hint: SPREAD,
+      });
     },
     passive,
   ),
@@ -327,26 +360,48 @@ export const shutdown = [
   check(
     'shutdown-silent-peer-cut',
     async (t) => {
-      const [ann, sloth] = await t.join('lounge', 'ann', 'sloth');
-      const idle = await t.connect('idle');
-      for (const peer of [sloth, idle]) {
-        peer.autoClose = false;
-        peer.pause();
-      }
-      await fills(t, ann);
-      const { data } = await signalled(t, ann);
-      const found = await t.finds(() => exits(t, t.instance, data.grace_ms ?? 0));
+      const { found, idleCut } = await cutsOf(t);
       if (!found) return;
-      idle.resume();
-      await t.pause(LOOK_MS);
-      if (idle.endedAt === undefined) throw found;
+      if (!idleCut) throw found;
       throw new Violation({
         expected: found.expected,
         actual: `${found.actual}: a connection whose client reads nothing, with much queued for it, is waited for; one with nothing queued was cut`,
         hint: 'Cut what is left when the time is over, whatever waits to be written: a destroy, not an end that first lets the queue flow out.',
       });
     },
-    { instance: { ...LONG_QUEUE, ...QUIET, PARLOR_GRACE_MS: '200' } },
+    passive,
+  ),
+
+  check(
+    'shutdown-exit-status-zero',
+    async (t) => {
+      const { exit } = await cutsOf(t);
+      if (!exit) return t.notExercised('the process waits for clients that do not read');
+      t.assert(exit.status === 0, {
+        expected: 'the process exits with status 0 also when it had to cut connections',
+        actual: exit.text,
+        hint: 'A client that does not answer its Close frame is no failure of the server: take the time-out of the drain for its end.',
+      });
+    },
+    { ...passive, variant: 'after-a-cut' },
+  ),
+
+  check(
+    'shutdown-exit-status-zero',
+    async (t) => {
+      const ann = await t.connect('ann');
+      ann.close(1000);
+      await t.seen(ann.tcpEnds(), 'the server does not end TCP after the Close frames');
+      t.instance.signal('SIGTERM');
+      const exit = exits(t, t.instance, GRACE_MS);
+      const { status, text } = await t.seen(exit, 'the process does not end');
+      t.assert(status === 0, {
+        expected: 'the process exits with status 0 after SIGTERM also when nobody is connected',
+        actual: text,
+        hint: 'With no connection to close, the end is the same: leave by the exit of the drain.',
+      });
+    },
+    { instance: QUIET, variant: 'nobody-there' },
   ),
 
   check(

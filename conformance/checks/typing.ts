@@ -2,6 +2,7 @@ import { check } from '#conformance/harness/check.js';
 import type { Received } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
+import { Violation } from '#conformance/harness/verdict.js';
 import type { Welcome } from '#conformance/harness/welcome.js';
 
 /** How long typing lasts that is not renewed, in milliseconds. */
@@ -36,10 +37,13 @@ async function endsBy(t: Stage, what: string, end: (ann: Peer) => unknown): Prom
   });
 }
 
-/** The first end of a typing in a room, by its time; a server need not send it. */
-export function endSeen(t: Stage, peer: Peer, room: string): Promise<Received> {
+/** The first end of a typing in a room, or of a user in it, by its time; a server need not send it. */
+export function endSeen(t: Stage, peer: Peer, room: string, user?: string): Promise<Received> {
   const ends = ({ message: { type, room: named, data } }: Received) =>
-    type === 'typing' && named === t.room(room) && data.active === false;
+    type === 'typing' &&
+    named === t.room(room) &&
+    data.active === false &&
+    (user === undefined || data.user === user);
   const end = peer.until(
     () => peer.log.find(ends),
     () => ({ expected: 'typing ends by its time', actual: '' }),
@@ -48,8 +52,12 @@ export function endSeen(t: Stage, peer: Peer, room: string): Promise<Received> {
   return t.seen(end, 'typing did not end by itself');
 }
 
-// How long a typing lasted at least that ended by its time.
-function endsInTime(t: Stage, ms: number, hint = 'A renewal has to start the time anew.'): void {
+/** Holds a typing that ended by its time to have lasted long enough: so many milliseconds at most. */
+export function endsInTime(
+  t: Stage,
+  ms: number,
+  hint = 'A renewal has to start the time anew.',
+): void {
   const life = ttl(t.welcome);
   t.assert(ms >= life - 20, {
     expected: `\`active: false\` comes no earlier than typing_ttl_ms = ${life} after the last \`active: true\``,
@@ -57,6 +65,9 @@ function endsInTime(t: Stage, ms: number, hint = 'A renewal has to start the tim
     hint,
   });
 }
+
+const ENDS =
+  'Set a timer for each room and user when typing begins. Two users typed at once here: with one timer for the room, the second takes it from the first.';
 
 /** The checks of spec/typing.md. */
 export const typing = [
@@ -71,6 +82,37 @@ export const typing = [
 
   check('typing-stop-relayed', (t) =>
     endsBy(t, 'the one that the user sent', (ann) => ann.typing('lounge', false)),
+  ),
+
+  check(
+    'typing-stop-relayed',
+    (t) =>
+      endsBy(t, "the one that another of the user's connections sent", async () => {
+        const [phone] = await t.join('lounge', 'ann');
+        await phone.typing('lounge', false);
+      }),
+    { variant: 'other-connection' },
+  ),
+
+  // Whatever has ended the typing that went before.
+  check(
+    'typing-relayed',
+    async (t) => {
+      const [ann, bob] = await pair(t);
+      await ann.typing('lounge');
+      await bob.receives('typing', on);
+      await ann.typing('lounge', false);
+      await bob.receives('typing', off);
+      await ann.typing('lounge');
+      await bob.receives('typing', on);
+      await ann.chat('lounge', 'there it is');
+      await bob.fencedBy(ann, 'lounge');
+      // To end by a chat is a recommendation.
+      if (bob.received('typing', off).length < 2) return;
+      await ann.typing('lounge');
+      await bob.receives('typing', on);
+    },
+    { variant: 'again' },
   ),
 
   check('typing-not-to-oneself', async (t) => {
@@ -152,11 +194,20 @@ export const typing = [
   check(
     'typing-expires',
     async (t) => {
-      const [ann, bob] = await pair(t);
-      await ann.typing('lounge');
-      await bob.receives('typing', on);
+      const [ann, bob, cid] = await t.join('lounge', 'ann', 'bob', 'cid');
+      // Each has an end, whoever types beside them.
+      for (const peer of [ann, cid]) {
+        await peer.typing('lounge');
+        await bob.receives('typing', { data: { active: true, user: peer.user } });
+      }
       t.patience(ttl(t.welcome));
-      await bob.receives('typing', off);
+      for (const peer of [ann, cid]) {
+        const end = { data: { active: false, user: peer.user } };
+        const lacking = await t.finds(() => bob.receives('typing', end));
+        if (!lacking) continue;
+        const { expected, actual } = lacking;
+        throw new Violation({ expected, actual, hint: ENDS });
+      }
     },
     { timers: true, takes: ttl },
   ),
