@@ -70,6 +70,17 @@ const times: readonly Mutant[] = [
   ),
   mutant(
     'authentication-expired',
+    'exp-zero-missing',
+    'An exp of 0 is taken for none.',
+    ({ tokens }) => ({
+      tokens: {
+        claims: (claims, config, wall) =>
+          claims['exp'] !== 0 && tokens.claims(claims, config, wall),
+      },
+    }),
+  ),
+  mutant(
+    'authentication-expired',
     'expired-called-invalid',
     'An expired token is refused as invalid.',
     ({ authentication }) => ({
@@ -99,6 +110,13 @@ const times: readonly Mutant[] = [
     'A token is taken up to five minutes before its nbf.',
     'nbf',
     (nbf) => (typeof nbf === 'number' ? nbf - 300 : nbf),
+  ),
+  claim(
+    'authentication-nbf-numeric',
+    'nbf-null-absent',
+    'An nbf of null is taken for none.',
+    'nbf',
+    (nbf) => nbf ?? undefined,
   ),
   claim(
     'authentication-nbf-numeric',
@@ -143,6 +161,13 @@ const audiences: readonly Mutant[] = [
   ),
   claim(
     'authentication-aud-other-refused',
+    'aud-trimmed',
+    'White space around aud is dropped.',
+    'aud',
+    (aud) => (isString(aud) ? aud.trim() : aud),
+  ),
+  claim(
+    'authentication-aud-other-refused',
     'aud-array-unchecked',
     'An aud that is an array is taken.',
     'aud',
@@ -181,6 +206,13 @@ const issuers: readonly Mutant[] = [
   ),
   claim('authentication-iss-other-refused', 'iss-unchecked', 'Every iss is taken.', 'iss', (iss) =>
     iss === undefined ? iss : ISSUER,
+  ),
+  claim(
+    'authentication-iss-other-refused',
+    'iss-as-pattern',
+    'The issuer is a pattern in which a dot stands for any letter.',
+    'iss',
+    (iss) => (isString(iss) && new RegExp(`^${ISSUER}$`).test(iss) ? ISSUER : iss),
   ),
   claim(
     'authentication-iss-other-refused',
@@ -278,6 +310,12 @@ const subjects: readonly Mutant[] = [
     'sub-delete-allowed',
     'U+007F is not taken for a control character.',
     named((sub) => (isString(sub) ? sub.replaceAll('\u007f', '') : sub)),
+  ),
+  mutant(
+    'errors-lone-surrogate-not-relayed',
+    'sub-with-half-a-pair',
+    'A sub may have an unpaired surrogate.',
+    named((sub) => (isString(sub) ? sub.toWellFormed() : sub)),
   ),
   claim(
     'authentication-sub-control-refused',

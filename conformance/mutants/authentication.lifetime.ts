@@ -138,6 +138,19 @@ export const lifetime: readonly Mutant[] = [
   ),
   mutant(
     'authentication-expiry-not-early',
+    'expiry-rounded-down',
+    'The fraction of an exp is dropped where the timer is set.',
+    ({ authentication }) => ({
+      authentication: {
+        closesIn: (grant, core, at) => {
+          const left = authentication.closesIn(grant, core, at);
+          return left === null ? null : left - ((grant.expiresAt ?? 0) % 1_000);
+        },
+      },
+    }),
+  ),
+  mutant(
+    'authentication-expiry-not-early',
     'expiry-with-margin',
     'A connection is closed a second before its token ends.',
     ({ authentication }) => ({

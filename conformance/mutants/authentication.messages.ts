@@ -1,7 +1,10 @@
+import { type Frame, opcodes } from '#conformance/harness/frames.js';
 import type { Parts } from '#server/parts.js';
+import { perform } from '#server/perform.js';
 import type { Connection, Effect } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
 import { peek } from './signatures.js';
+import { faulty } from './wire.js';
 
 type Choose = Parts['authentication']['choose'];
 
@@ -36,6 +39,12 @@ const together: readonly Mutant[] = [
     forgetting((token) => Number(peek(token)?.['exp']) * 1000 < Date.now()),
   ),
   mutant(
+    'authentication-empty-token-refused',
+    'fallback-from-empty',
+    'An empty token is none, and the session decides.',
+    forgetting((token) => token === ''),
+  ),
+  mutant(
     'authentication-token-before-session',
     'session-before-token',
     'A session goes before a token.',
@@ -48,8 +57,8 @@ const event = (type: string): Effect => ({
   message: { type, timestamp: '2030-01-01T00:00:00.000Z', data: {} },
 });
 
-// A server that remembers who was asked to speak first.
-const asked =
+/** A server that remembers who was asked to speak first. */
+export const asked =
   (
     parts: (
       right: Parts,
@@ -82,6 +91,22 @@ const closingOtherwise =
     },
   });
 
+// A server whose time for a first message does not run out once such a frame has come.
+const patientAfter = (isSign: (frame: Frame) => boolean) =>
+  faulty(() => {
+    let patient = false;
+    return {
+      inbound(frame) {
+        patient ||= isSign(frame);
+        return [frame];
+      },
+      outbound: (frame) =>
+        patient && frame.opcode === opcodes.close && frame.payload.includes('auth_timeout')
+          ? []
+          : [frame],
+    };
+  });
+
 const firsts: readonly Mutant[] = [
   mutant(
     'authentication-message-silent',
@@ -104,6 +129,17 @@ const firsts: readonly Mutant[] = [
     choosing((right, found, core) =>
       right(found.sessions.length > 0 ? { ...found, first: false } : found, core),
     ),
+  ),
+  mutant(
+    'rooms-claim-forbids',
+    'first-claim-ignored',
+    'The rooms of a token are kept only where the handshake brought it.',
+    asked(({ gates }, wasAsked) => ({
+      gates: {
+        permission: (core, connection, incoming) =>
+          wasAsked(connection) ? null : (gates['permission']?.(core, connection, incoming) ?? null),
+      },
+    })),
   ),
   mutant(
     'authentication-message-welcomed',
@@ -129,6 +165,41 @@ const firsts: readonly Mutant[] = [
         },
       },
     })),
+  ),
+  mutant(
+    'authentication-message-welcomed',
+    'first-beside-other-scheme',
+    'Where the first message is awaited, an Authorization of any scheme is a second credential.',
+    ({ handshake }) => ({
+      handshake: {
+        found: (core, opening) => {
+          const found = handshake.found(core, opening);
+          return found.first
+            ? { ...found, tokens: [...found.tokens, ...opening.authorization] }
+            : found;
+        },
+      },
+    }),
+  ),
+  mutant(
+    'authentication-message-acked',
+    'first-acked-in-whole-seconds',
+    'The ack of a first auth drops the fraction of its exp.',
+    ({ messages }) => ({
+      messages: {
+        reply: (request, type, data, at) => {
+          const expires = data['expires_at'];
+          return messages.reply(
+            request,
+            type,
+            typeof expires === 'string'
+              ? { ...data, expires_at: expires.replace(/\.\d+Z$/, '.000Z') }
+              : data,
+            at,
+          );
+        },
+      },
+    }),
   ),
   mutant(
     'authentication-message-acked',
@@ -196,6 +267,33 @@ const firsts: readonly Mutant[] = [
     'first-awaited-for-ever',
     'The first message is awaited without end.',
     () => ({ authentication: { firstWithin: () => null } }),
+  ),
+  mutant(
+    'authentication-message-timeout',
+    'first-awaited-after-ping',
+    'A Ping of the client stops the timer of the first message.',
+    patientAfter(({ opcode }) => opcode === opcodes.ping),
+  ),
+  mutant(
+    'authentication-message-timeout',
+    'first-awaited-once-begun',
+    'The first fragment of a message stops the timer of the first message.',
+    patientAfter(({ opcode, fin }) => opcode === opcodes.text && !fin),
+  ),
+  mutant(
+    'authentication-message-timeout',
+    'first-timer-not-stopped',
+    'The timer of the first message fires although the message has come.',
+    ({ authentication, handshake }) => ({
+      handshake: {
+        invite: (core, connection) => {
+          const closing = { code: 4001, reason: 'auth_timeout' };
+          const late = () => perform(core, connection, [{ do: 'close', closing }]);
+          core.agenda.in(authentication.firstWithin(core) ?? 0, late);
+          return handshake.invite(core, connection);
+        },
+      },
+    }),
   ),
   mutant(
     'authentication-message-timeout',

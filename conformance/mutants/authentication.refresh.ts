@@ -33,7 +33,13 @@ export const failed = (effects: readonly Effect[]) =>
 
 const closing = { code: 4001, reason: 'token_expired' };
 
-function regrant(core: Core, connection: Connection, change: Partial<Grant>): void {
+/** Takes the timers of a connection off again. */
+export function disarm({ core, connection }: Pick<Refresh, 'core' | 'connection'>): void {
+  for (const alarm of connection.alarms.splice(0)) core.agenda.cancel(alarm);
+}
+
+/** Gives a connection other rights, and sets its timers by them. */
+export function regrant(core: Core, connection: Connection, change: Partial<Grant>): void {
   connection.grant = { ...connection.grant, ...change };
   watchExpiry(core, connection, core.now());
 }
@@ -115,7 +121,7 @@ const taken: readonly Mutant[] = [
     'refresh-no-new-timer',
     'The old timer is stopped, and no new one is set.',
     after(({ core, connection }) => {
-      for (const alarm of connection.alarms.splice(0)) core.agenda.cancel(alarm);
+      disarm({ core, connection });
       return undefined;
     }),
   ),
@@ -125,9 +131,18 @@ const taken: readonly Mutant[] = [
     'A connection that came with a session is not closed for the expiry of a token.',
     after(({ core, connection, old, effects }) => {
       if (old.method === 'session' && !failed(effects)) {
-        for (const alarm of connection.alarms.splice(0)) core.agenda.cancel(alarm);
+        disarm({ core, connection });
         connection.grant = { ...connection.grant, method: 'session' };
       }
+      return undefined;
+    }),
+  ),
+  mutant(
+    'authentication-refresh-expires',
+    'refresh-unacked-sets-no-timer',
+    'The new timer is set with the ack, and so not where an auth has no id.',
+    after(({ core, connection, incoming }) => {
+      if (incoming.request.id === undefined) disarm({ core, connection });
       return undefined;
     }),
   ),
@@ -142,6 +157,19 @@ const taken: readonly Mutant[] = [
     }),
   ),
 ];
+
+// A server for which two users are one whose names become the same.
+const comparing =
+  (read: (name: string) => string): Mutant['parts'] =>
+  ({ authentication }) => ({
+    authentication: {
+      sameUser: (one, other) =>
+        authentication.sameUser(
+          { ...one, user: read(one.user) },
+          { ...other, user: read(other.user) },
+        ),
+    },
+  });
 
 const refused: readonly Mutant[] = [
   mutant(
@@ -192,8 +220,7 @@ const refused: readonly Mutant[] = [
     'refresh-refused-stops-timer',
     'The timer of the old token is stopped before the new one is looked at.',
     after(({ core, connection, effects }) => {
-      if (failed(effects))
-        for (const alarm of connection.alarms.splice(0)) core.agenda.cancel(alarm);
+      if (failed(effects)) disarm({ core, connection });
       return undefined;
     }),
   ),
@@ -202,6 +229,24 @@ const refused: readonly Mutant[] = [
     'refresh-any-user',
     'The token of another user is taken.',
     () => ({ authentication: { sameUser: () => true } }),
+  ),
+  mutant(
+    'authentication-refresh-subject-changed',
+    'refresh-user-any-case',
+    'Users are compared without case.',
+    comparing((name) => name.toLowerCase()),
+  ),
+  mutant(
+    'authentication-refresh-subject-changed',
+    'refresh-user-as-number',
+    'Users whose names are numbers are compared as numbers.',
+    comparing((name) => (Number.isNaN(Number(name)) ? name : String(Number(name)))),
+  ),
+  mutant(
+    'authentication-refresh-subject-changed',
+    'refresh-user-composed',
+    'Users are compared in normal form C.',
+    comparing((name) => name.normalize('NFC')),
   ),
   mutant(
     'authentication-refresh-subject-changed',

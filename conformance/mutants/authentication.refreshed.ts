@@ -1,6 +1,6 @@
 import { perform } from '#server/perform.js';
-import type { Connection } from '#server/state.js';
-import { after, failed } from './authentication.refresh.js';
+import type { Connection, Grant } from '#server/state.js';
+import { after, failed, type Refresh, regrant } from './authentication.refresh.js';
 import { type Mutant, mutant } from './mutant.js';
 
 // A server that keeps something by user, and begins anew with each new token of the user.
@@ -23,6 +23,16 @@ function forgetting(
   };
 }
 
+// What a new token brings is given to the user's other connections, too.
+const ofAll = (change: (refresh: Refresh) => Partial<Grant>) =>
+  after((refresh) => {
+    const { core, connection, effects } = refresh;
+    if (failed(effects)) return undefined;
+    for (const each of core.users.get(connection.grant.user) ?? [])
+      if (each !== connection) regrant(core, each, change(refresh));
+    return undefined;
+  });
+
 /** Faults in what else depends on the token of a connection, or must not. */
 export const refreshed: readonly Mutant[] = [
   mutant(
@@ -36,6 +46,50 @@ export const refreshed: readonly Mutant[] = [
     }),
   ),
   mutant(
+    'rooms-claim-forbids',
+    'refresh-frees-all-connections',
+    "The rooms of a new token hold for all of the user's connections.",
+    ofAll(({ connection }) => ({ rooms: connection.grant.rooms })),
+  ),
+  mutant(
+    'authentication-expiry-closes',
+    'refresh-extends-all-connections',
+    "A new token extends the time of all of the user's connections.",
+    ofAll(({ connection, old }) => {
+      const { expiresAt } = connection.grant;
+      return Number(expiresAt) > Number(old.expiresAt) ? { expiresAt } : {};
+    }),
+  ),
+  mutant(
+    'authentication-expiry-not-early',
+    'refresh-shortens-all-connections',
+    "A new token shortens the time of all of the user's connections.",
+    ofAll(({ connection, old }) => {
+      const { expiresAt } = connection.grant;
+      return Number(expiresAt) < Number(old.expiresAt) ? { expiresAt } : {};
+    }),
+  ),
+  mutant(
+    'errors-budget-spent',
+    'refresh-refills-budget',
+    'A new token gives the budget for protocol errors back.',
+    after(({ connection, effects }) => {
+      if (!failed(effects)) connection.faults = [];
+      return undefined;
+    }),
+  ),
+  mutant(
+    'errors-budget-malformed-only',
+    'refused-auth-spends-budget',
+    'An auth that is refused counts as a protocol error.',
+    after(({ core, connection, incoming, effects }) => {
+      const { errors } = core.parts;
+      const spent = failed(effects) && errors.spend(connection, core.config.limits, incoming.at);
+      const closing = { code: 4000, reason: 'too_many_protocol_errors' };
+      return spent ? [...effects, { do: 'close', closing }] : undefined;
+    }),
+  ),
+  mutant(
     'broadcast-scope-required',
     'refresh-scopes-kept',
     'The scopes of a new token are added to those of the old one.',
@@ -43,6 +97,17 @@ export const refreshed: readonly Mutant[] = [
       const { grant } = connection;
       if (!failed(effects))
         connection.grant = { ...grant, scopes: [...old.scopes, ...grant.scopes] };
+      return undefined;
+    }),
+  ),
+  mutant(
+    'broadcast-scope-required',
+    'refresh-scopes-never-gained',
+    'Of the scopes of a new token those count that the old one had.',
+    after(({ connection, old, effects }) => {
+      const { grant } = connection;
+      const scopes = grant.scopes.filter((scope) => old.scopes.includes(scope));
+      if (!failed(effects)) connection.grant = { ...grant, scopes };
       return undefined;
     }),
   ),

@@ -119,6 +119,18 @@ export const signatures: readonly Mutant[] = [
   ),
   mutant(
     'authentication-alg-unlisted-refused',
+    'alg-any-case',
+    'The algorithm is compared without case and white space.',
+    alsoTaking((token, config) => {
+      const header = { ...token.header, alg: alg(token).trim().toUpperCase() };
+      return (
+        config.algorithms.includes(header.alg) &&
+        isSignedBy({ ...token, header }, configuredKey(config))
+      );
+    }),
+  ),
+  mutant(
+    'authentication-alg-unlisted-refused',
     'alg-of-key',
     'Every algorithm that a public key can serve is taken.',
     alsoTaking(

@@ -3,12 +3,14 @@ import type { Opening } from '#server/handshake.js';
 import type { Grant } from '#server/state.js';
 import { claims } from './authentication.claims.js';
 import { failures } from './authentication.failures.js';
+import { faults } from './authentication.faults.js';
 import { headers } from './authentication.headers.js';
 import { lifetime } from './authentication.lifetime.js';
 import { messages } from './authentication.messages.js';
 import { refresh } from './authentication.refresh.js';
 import { refreshed } from './authentication.refreshed.js';
 import { signatures } from './authentication.signatures.js';
+import { ways } from './authentication.ways.js';
 import { type Mutant, mutant } from './mutant.js';
 import { judging } from './signatures.js';
 
@@ -127,6 +129,16 @@ const announced: readonly Mutant[] = [
   ),
   mutant(
     'authentication-expires-at-announced',
+    'exp-of-digits-only',
+    'An exp that is written with an exponent is refused.',
+    judging(async (right, token, ...rest) =>
+      /"exp":[\d.]+e/i.test(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
+        ? 'token_invalid'
+        : right.judge(token, ...rest),
+    ),
+  ),
+  mutant(
+    'authentication-expires-at-announced',
     'expires-at-32-bits',
     'An exp after the year 2038 is cut to 32 bits.',
     granting(({ expiresAt }) => ({ expiresAt: Math.min(expiresAt ?? 0, (2 ** 31 - 1) * 1000) })),
@@ -148,6 +160,20 @@ const shapes: readonly Mutant[] = [
         },
       },
     }),
+  ),
+  ...(
+    [
+      ['any-value', 'with any value', () => true],
+      ['any-case', 'in any case', (value) => value.toLowerCase() === 'message'],
+      ['prefix', 'that begins with `message`', (value) => value.startsWith('message')],
+    ] as const satisfies [string, string, (value: string) => boolean][]
+  ).map(([name, what, isAsked]) =>
+    mutant(
+      'authentication-token-missing',
+      `auth-of-${name}`,
+      `A query parameter auth ${what} asks for first-message authentication.`,
+      finding((_found, { query }) => ({ first: query.getAll('auth').some(isAsked) })),
+    ),
   ),
   mutant(
     'authentication-token-missing',
@@ -240,4 +266,6 @@ export const authentication: readonly Mutant[] = [
   ...messages,
   ...refresh,
   ...refreshed,
+  ...ways,
+  ...faults,
 ];

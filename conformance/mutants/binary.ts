@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { refuse } from '#server/errors.js';
 import type { Parts } from '#server/parts.js';
 import type { Connection, Effect, Gate } from '#server/state.js';
@@ -166,6 +167,12 @@ const delivery: readonly Mutant[] = [
   ),
   mutant(
     'binary-payload-identical',
+    'payload-of-zero-lost',
+    'A payload that is the text 0 counts as none.',
+    payload((bytes) => (bytes.toString() === '0' ? Buffer.of() : bytes)),
+  ),
+  mutant(
+    'binary-payload-identical',
     'base64-payload-decoded',
     'A payload that looks like base64 is decoded.',
     payload((bytes) =>
@@ -259,6 +266,29 @@ const delivery: readonly Mutant[] = [
   ),
   mutant(
     'binary-descriptors-relayed',
+    'name-of-zero-lost',
+    'A name or content type that is the text 0 counts as absent.',
+    relayed((data) =>
+      Object.fromEntries(Object.entries(data).filter(([, value]) => value !== '0')),
+    ),
+  ),
+  mutant(
+    'binary-descriptors-relayed',
+    'meta-without-falsy-members',
+    'Members of meta that a loose language takes for nothing are dropped.',
+    relayed(({ meta, ...data }) =>
+      meta === undefined
+        ? data
+        : {
+            ...data,
+            meta: Object.fromEntries(
+              Object.entries(meta as object).filter(([, value]) => value === null || value),
+            ),
+          },
+    ),
+  ),
+  mutant(
+    'binary-descriptors-relayed',
     'content-type-filled-in',
     'An absent content type becomes application/octet-stream.',
     relayed((data) => ({ content_type: 'application/octet-stream', ...data })),
@@ -303,6 +333,27 @@ const delivery: readonly Mutant[] = [
         ? refuse(core, connection, request, at, 'invalid_payload', 'No data.', { path: '/data' })
         : null,
     ),
+  ),
+  mutant(
+    'binary-descriptors-relayed',
+    'descriptors-limited-in-utf-16',
+    'Names are measured in UTF-16 units.',
+    gated('payload', (core, connection, { request, at }) =>
+      String(request.data['name'] ?? '').length > 255
+        ? refuse(core, connection, request, at, 'invalid_payload', 'Long.', { path: '/data/name' })
+        : null,
+    ),
+  ),
+  mutant(
+    'messages-duplicate-names-last',
+    'first-of-two-names-in-header',
+    'Of two members with one name in the header of a binary message the first counts.',
+    reads((bytes) => {
+      if (bytes.length < 3) return null;
+      const { header, payload } = split(bytes, 3 + bytes.readUInt16BE(1));
+      const text = header.toString().replace(/("name":"[^"]*")(,.*?),"name":"[^"]*"/, '$1$2');
+      return { header: Buffer.from(text), payload };
+    }),
   ),
   mutant(
     'binary-descriptors-relayed',
@@ -513,6 +564,15 @@ const reading: readonly Mutant[] = [
   ),
   mutant(
     'binary-unknown-version-refused',
+    'version-masked',
+    'Only the lower four bits of the first byte are looked at.',
+    wrong(({ read }) => ({
+      read: (core, bytes) =>
+        read(core, Buffer.concat([Buffer.of((bytes[0] ?? 0) & 15), bytes.subarray(1)])),
+    })),
+  ),
+  mutant(
+    'binary-unknown-version-refused',
     'newer-versions-only-refused',
     'Versions below 1 are taken for 1.',
     wrong(({ read }) => ({
@@ -538,6 +598,36 @@ const reading: readonly Mutant[] = [
       const end = bytes.length > 2 ? 3 + bytes.readUInt16BE(1) : 0;
       return bytes[0] === 1 && end > bytes.length && end <= 16_387 ? split(bytes, end) : null;
     }),
+  ),
+  mutant(
+    'binary-header-length-refused',
+    'header-length-with-sign',
+    'The length of the header is read as a number with a sign.',
+    reads((bytes) =>
+      bytes[0] === 1 && bytes.length > 2 && bytes.readInt16BE(1) < 0
+        ? { header: Buffer.of(), payload: bytes.subarray(3) }
+        : null,
+    ),
+  ),
+  mutant(
+    'binary-header-length-refused',
+    'header-length-of-signed-bytes',
+    'The lower byte of the length of the header is read as one with a sign.',
+    reads((bytes) => {
+      const high = bytes[0] === 1 && bytes.length > 2 ? bytes.readUInt8(1) : 0;
+      const length = (high << 8) | (high === 0 && bytes.length > 2 ? bytes.readInt8(2) : 0);
+      return length < 0 ? { header: Buffer.of(), payload: bytes } : null;
+    }),
+  ),
+  mutant(
+    'binary-header-length-refused',
+    'header-length-without-lower-byte',
+    'A header whose length has no lower byte is taken for none.',
+    reads((bytes) =>
+      bytes[0] === 1 && (bytes[1] ?? 0) > 0 && bytes[2] === 0
+        ? { header: Buffer.of(), payload: bytes }
+        : null,
+    ),
   ),
   mutant(
     'binary-header-length-refused',
@@ -612,6 +702,51 @@ const reading: readonly Mutant[] = [
             chat.event(core, connection, incoming, core.parts.binary.relayed(incoming.request)),
           ),
       },
+    }),
+  ),
+  ...(
+    [
+      [
+        'header-of-lenient-utf-8',
+        'A header may hold surrogates in UTF-8.',
+        (bytes) => Buffer.from(bytes).toString('latin1').replace('\u00ed\u00a0\u0080', '\\ufffd'),
+      ],
+      [
+        'header-of-lenient-json',
+        'The JSON of a header may hold NaN.',
+        (bytes) => Buffer.from(bytes).toString().replace('NaN', 'null'),
+      ],
+      [
+        'header-with-trailing-commas',
+        'The JSON of a header may have a comma before the closing brace.',
+        (bytes) => Buffer.from(bytes).toString().replace(',}', '}'),
+      ],
+    ] as [string, string, (header: Uint8Array) => string][]
+  ).map(([name, fault, change]) =>
+    mutant(
+      'binary-header-not-json-refused',
+      name,
+      fault,
+      reads((bytes) => {
+        const end = bytes[0] === 1 && bytes.length > 2 ? 3 + bytes.readUInt16BE(1) : Number.NaN;
+        if (!(end <= bytes.length && end > 3)) return null;
+        const { header, payload } = split(bytes, end);
+        const changed = change(header);
+        return changed === header.toString() && isUtf8(header)
+          ? null
+          : { header: Buffer.from(changed), payload };
+      }),
+    ),
+  ),
+  mutant(
+    'errors-lone-surrogate-not-relayed',
+    'surrogates-in-headers-become-question-marks',
+    'An unpaired surrogate in a header becomes a question mark.',
+    reads((bytes) => {
+      const end = bytes[0] === 1 && bytes.length > 2 ? 3 + bytes.readUInt16BE(1) : 0;
+      const { header, payload } = split(bytes, end);
+      const changed = header.toString().replace(/\\ud800/i, '?');
+      return changed === header.toString() ? null : { header: Buffer.from(changed), payload };
     }),
   ),
   mutant(
@@ -707,6 +842,20 @@ const reading: readonly Mutant[] = [
         ? refuse(core, connection, request, at, 'unknown_type', 'No such type.')
         : null,
     ),
+  ),
+  mutant(
+    'errors-invalid-payload',
+    'falsy-descriptors-are-absent',
+    'A name, content type or meta of 0 or false counts as absent.',
+    ({ messages }) => ({
+      messages: {
+        payload: (request, core) =>
+          request.type === 'binary' &&
+          Object.values(request.data).some((it) => it === 0 || it === false)
+            ? null
+            : messages.payload(request, core),
+      },
+    }),
   ),
   mutant(
     'errors-invalid-payload',

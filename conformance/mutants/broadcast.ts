@@ -1,5 +1,6 @@
 import type { Parts } from '#server/parts.js';
 import type { Connection } from '#server/state.js';
+import { asked } from './authentication.messages.js';
 import { type Mutant, mutant } from './mutant.js';
 
 const wrong =
@@ -32,6 +33,64 @@ export const broadcast: readonly Mutant[] = [
         ...Array<Connection>(Math.max(0, each.rooms.size - 1)).fill(each),
       ]),
     ),
+  ),
+  mutant(
+    'broadcast-delivered-to-everyone-once',
+    'broadcast-not-to-first',
+    'Who brought the token in the first message is left out.',
+    asked(({ broadcast: right }, wasAsked) => ({
+      broadcast: {
+        recipients: (core, message) =>
+          [...right.recipients(core, message)].filter((each) => !wasAsked(each)),
+      },
+    })),
+  ),
+  mutant(
+    'broadcast-delivered-to-everyone-once',
+    'broadcast-scope-of-first-lost',
+    'The scope of a token in the first message is not looked at.',
+    asked(({ broadcast: right, gates }, wasAsked) => ({
+      gates: {
+        permission: (core, connection, incoming) => {
+          const { grant } = connection;
+          if (wasAsked(connection) && right.allowed(grant))
+            connection.grant = { ...grant, scopes: [] };
+          return gates.permission(core, connection, incoming);
+        },
+      },
+    })),
+  ),
+  mutant(
+    'broadcast-delivered-to-everyone-once',
+    'broadcast-not-to-sessions',
+    'Who came with a session is left out.',
+    recipients((right) => right.filter(({ grant }) => grant.method === 'token')),
+  ),
+  mutant(
+    'broadcast-scope-required',
+    'broadcast-scope-in-list',
+    'A scope that is an array grants what it lists.',
+    ({ authentication }) => ({
+      authentication: {
+        grant: (claims) => {
+          const { scope } = claims;
+          const grant = authentication.grant(claims);
+          return Array.isArray(scope) ? { ...grant, scopes: scope.map(String) } : grant;
+        },
+      },
+    }),
+  ),
+  mutant(
+    'broadcast-scope-required',
+    'broadcast-scope-throws',
+    'A token whose scope is no string is refused.',
+    ({ tokens }) => ({
+      tokens: {
+        claims: (claims, ...rest) =>
+          ['string', 'undefined'].includes(typeof claims['scope']) &&
+          tokens.claims(claims, ...rest),
+      },
+    }),
   ),
   mutant(
     'broadcast-scope-required',
@@ -116,6 +175,28 @@ export const broadcast: readonly Mutant[] = [
         },
         broadcast: {
           recipients: (core, message) => new Set([...right.recipients(core, message), ...waiting]),
+        },
+      };
+    },
+  ),
+  mutant(
+    'chat-ids-unique',
+    'broadcast-ids-of-their-own',
+    'Chats and broadcasts are counted apart, and their numbers are their ids.',
+    ({ broadcast: right, chat }) => {
+      let [chats, broadcasts] = [0, 0];
+      return {
+        chat: {
+          event: (...given) => {
+            chats += 1;
+            return { ...chat.event(...given), id: `e-${chats}` };
+          },
+        },
+        broadcast: {
+          event: (...given) => {
+            broadcasts += 1;
+            return { ...right.event(...given), id: `e-${broadcasts}` };
+          },
         },
       };
     },

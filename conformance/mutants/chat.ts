@@ -31,6 +31,13 @@ const texts: readonly [name: string, fault: string, change: (text: string) => st
     'Characters without a shape are taken out.',
     (text) => text.replace(/\p{Cf}/gu, ''),
   ],
+  ['text-number', 'A number is printed anew.', (text) => (Number(text) ? `${Number(text)}` : text)],
+  ['text-byte-order-mark', 'A leading U+FEFF is dropped.', (text) => text.replace(/^\ufeff/, '')],
+  [
+    'text-noncharacters',
+    'Noncharacters become U+FFFD.',
+    (text) => text.replace(/\p{Noncharacter_Code_Point}/gu, '\ufffd'),
+  ],
 ];
 
 const chats = (audience: (members: Connection[], core: Core) => Iterable<Connection>) =>
@@ -73,6 +80,18 @@ const unnumbered =
     };
   };
 
+// Some texts are refused as an empty one is.
+const takenForEmpty =
+  (isEmpty: (text: unknown) => boolean): Mutant['parts'] =>
+  ({ messages }) => ({
+    messages: {
+      payload: (request, core) =>
+        request.type === 'chat' && isEmpty(request.data['text'])
+          ? { path: '/data/text', message: 'must not be empty' }
+          : messages.payload(request, core),
+    },
+  });
+
 let late = 0;
 
 /** Faults of the chapter `chat`. */
@@ -82,6 +101,18 @@ export const chat: readonly Mutant[] = [
     'ack-says-nothing',
     'The ack of a chat carries neither id nor seq.',
     inChat(() => ({ ack: () => ({}) })),
+  ),
+  mutant(
+    'chat-acked',
+    'zero-text-refused',
+    'A text of 0 is taken for an empty one.',
+    takenForEmpty((text) => text === '0'),
+  ),
+  mutant(
+    'chat-acked',
+    'blank-text-refused',
+    'A text of nothing but spaces is taken for an empty one.',
+    takenForEmpty((text) => String(text).trim() === ''),
   ),
   mutant(
     'chat-delivered-to-members',
@@ -198,6 +229,25 @@ export const chat: readonly Mutant[] = [
     'ack-one-ahead',
     'The ack carries the seq of the next event.',
     inChat((right) => ({ ack: (event, seq) => right.ack(event, seq + 1) })),
+  ),
+  ...(
+    [
+      ['trimmed', (user) => user.trim()],
+      ['composed', (user) => user.normalize('NFC')],
+      ['escaped', (user) => user.replace('<', '&lt;')],
+    ] as [string, (user: string) => string][]
+  ).map(([what, change]) =>
+    mutant(
+      'chat-from-verified',
+      `from-${what}`,
+      `The name of the sender is ${what}.`,
+      inChat((right) => ({
+        event(core, connection, incoming, data) {
+          const event = right.event(core, connection, incoming, data);
+          return { ...event, from: change(event.from ?? '') };
+        },
+      })),
+    ),
   ),
   mutant(
     'chat-from-verified',

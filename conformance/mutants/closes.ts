@@ -1,4 +1,6 @@
 import type { Parts, PartsOverrides } from '#server/parts.js';
+import { perform } from '#server/perform.js';
+import { incoming, receive } from '#server/requests.js';
 import type { Closing, Connection } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
 
@@ -30,6 +32,22 @@ const noting =
       },
     };
   };
+
+// What comes after the server's Close frame is carried out like what came before.
+const readingOn: Mutant['parts'] = () => ({
+  closes: {
+    send(closing, core, connection) {
+      const link = connection.link as { message?(bytes: Buffer, binary: boolean): void };
+      link.message = (bytes, binary) => {
+        connection.phase = 'welcomed';
+        const outcome = receive(core, connection, incoming(bytes, binary, core));
+        if (!(outcome instanceof Promise)) perform(core, connection, outcome);
+        connection.phase = 'ended';
+      };
+      return closing;
+    },
+  },
+});
 
 /** Faults of the chapter `closes`. */
 export const closes: readonly Mutant[] = [
@@ -80,6 +98,18 @@ export const closes: readonly Mutant[] = [
     'reason-with-spaces',
     'There is a space behind the semicolon of a reason.',
     reasoning((reason, code) => (own(code) ? `${reason}; hint=retry` : reason)),
+  ),
+  mutant(
+    'errors-budget-spent',
+    'read-on-after-the-close',
+    'What a client sends after the Close frame for its errors is carried out.',
+    readingOn,
+  ),
+  mutant(
+    'rooms-closed-has-left',
+    'closed-comes-back',
+    'A join that comes after the Close frame brings the connection back into the room.',
+    readingOn,
   ),
   mutant(
     'closes-retry-after',

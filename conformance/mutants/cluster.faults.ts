@@ -79,6 +79,6 @@ export class Residents {
   }
 }
 
-/** Resolves after so many milliseconds. */
+/** Resolves after so many milliseconds; a server that waits for something for ever keeps no process alive. */
 export const after = (ms: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, ms));
+  new Promise((resolve) => void setTimeout(resolve, ms).unref());

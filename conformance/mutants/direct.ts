@@ -19,6 +19,9 @@ const recipients = (
       who(right(core, to, message), core.users, to, message.from ?? ''),
   }));
 
+const longWinded = (to: unknown): boolean =>
+  typeof to === 'string' && to.length <= 255 && Buffer.byteLength(to) > 255;
+
 /** Faults of the chapter `direct`. */
 export const direct: readonly Mutant[] = [
   mutant(
@@ -66,6 +69,13 @@ export const direct: readonly Mutant[] = [
         },
       }),
     },
+  ),
+  mutant(
+    'direct-offline-recipient-unavailable',
+    'direct-recipient-trimmed',
+    'Spaces around the recipient are cut off before the user is looked up.',
+    () => ({}),
+    { broker: (right) => ({ direct: (to, message) => right.direct(to.trim(), message) }) },
   ),
   mutant(
     'direct-unknown-and-offline-alike',
@@ -119,6 +129,42 @@ export const direct: readonly Mutant[] = [
         payload: (request, core) =>
           request.type === 'direct' && request.data['to'] === ''
             ? null
+            : messages.payload(request, core),
+      },
+    }),
+  ),
+  ...(
+    [
+      [
+        'direct-recipient-counted-in-characters',
+        'A recipient may have 255 characters.',
+        longWinded,
+      ],
+      [
+        'direct-recipient-false',
+        'A recipient of 0 or false is merely unavailable.',
+        (to) => to === 0 || to === false,
+      ],
+    ] as [string, string, (to: unknown) => boolean][]
+  ).map(([name, fault, lets]) =>
+    mutant('direct-recipient-validated', name, fault, ({ messages }) => ({
+      messages: {
+        payload: (request, core) =>
+          request.type === 'direct' && lets(request.data['to'])
+            ? null
+            : messages.payload(request, core),
+      },
+    })),
+  ),
+  mutant(
+    'direct-offline-recipient-unavailable',
+    'direct-recipient-of-64-bytes',
+    'A recipient has at most 64 bytes.',
+    ({ messages }) => ({
+      messages: {
+        payload: (request, core) =>
+          request.type === 'direct' && Buffer.byteLength(String(request.data['to'])) > 64
+            ? { path: '/data/to', message: 'is too long' }
             : messages.payload(request, core),
       },
     }),

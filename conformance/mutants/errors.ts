@@ -1,10 +1,11 @@
 import type { ErrorCode } from '#schemas/errors.js';
 import { refuse } from '#server/errors.js';
+import { after } from '#server/maybe.js';
 import type { MessagesParts } from '#server/messages.js';
 import type { Parts } from '#server/parts.js';
 import type { Connection, Incoming, Outgoing, Request } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
-import { moved, ungated } from './tampering.js';
+import { moved, tampered, ungated } from './tampering.js';
 
 const messages =
   (change: (right: MessagesParts) => Partial<MessagesParts>): Mutant['parts'] =>
@@ -38,6 +39,9 @@ const confuses = (right: ErrorCode, wrong: ErrorCode) =>
       : each,
   );
 
+/** What a loose language takes for nothing, beside null. */
+const isFalsy = (value: unknown) => value === 0 || value === false || value === '';
+
 /** A fault of the envelope that is overlooked. */
 const overlooks = (fits: (value: Readonly<Record<string, unknown>>) => boolean) =>
   messages(({ envelope }) => ({
@@ -53,6 +57,52 @@ const overlooks = (fits: (value: Readonly<Record<string, unknown>>) => boolean) 
 /** What a lenient reader makes of a text that is not JSON. */
 const reads = (lenient: (text: string) => string) =>
   messages(({ parse }) => ({ parse: (text) => parse(lenient(text)) }));
+
+/** A reader that makes something else of a text that is not JSON, and leaves alone what is. */
+const forgives = (lenient: (text: string) => string) =>
+  messages(({ parse }) => ({
+    parse(text) {
+      const strict = parse(text);
+      return 'value' in strict ? strict : parse(lenient(text));
+    },
+  }));
+
+// As escapes.
+const UNPAIRED = /\\ud[89ab]..(?!\\ud[c-f])|(?<!\\ud[89ab]..)\\ud[c-f]../gi;
+
+const NOT_WHITE = /[\f\v\u00a0\u0085\u2028]/g;
+
+/** What a lenient reader of JSON forgives. */
+const lenient: readonly [name: string, fault: string, change: (text: string) => string][] = [
+  [
+    'leading-zeros',
+    'Numbers may begin with zeros.',
+    (text) => text.replace(/:(-?)0+(?=\d)/g, ':$1'),
+  ],
+  [
+    'unsigned-or-bare',
+    'Numbers may begin with a plus or a point, as in JSON5.',
+    (text) => text.replace(':+', ':').replace(':.', ':0.'),
+  ],
+  ['hexadecimal', 'Numbers may be hexadecimal.', (text) => text.replace(/0x([\da-f]+)/, '1')],
+  ['commas-in-lists', 'A list may end with a comma.', (text) => text.replace(',]', ']')],
+  ['comments', 'Comments are skipped.', (text) => text.replace(/\/\*.*\*\/|\/\/.*\n/, '')],
+  [
+    'raw-control-characters',
+    'A string may hold a tab or a line end.',
+    (text) => text.replace(/\p{Cc}/gu, ' '),
+  ],
+  [
+    'any-escape',
+    'A backslash before any character stands for the character.',
+    (text) => text.replace(/\\(?![\\"/bfnrtu])/g, ''),
+  ],
+  [
+    'any-white-space',
+    'What a regular expression takes for white space may stand between.',
+    (text) => text.replace(NOT_WHITE, ' '),
+  ],
+];
 
 /** What a message that does not even parse does to the connection. */
 const ends =
@@ -97,6 +147,9 @@ export const errors: readonly Mutant[] = [
     'The parser forgives trailing commas.',
     reads((text) => text.replace(/,\}$/, '}')),
   ),
+  ...lenient.map(([name, fault, change]) =>
+    mutant('errors-invalid-json', `${name}-forgiven`, fault, forgives(change)),
+  ),
   mutant(
     'errors-empty-message',
     'empty-message-ends',
@@ -108,6 +161,12 @@ export const errors: readonly Mutant[] = [
     'first-value-read',
     'Only the first value of the text is read.',
     reads((text) => (text.startsWith('{"type":"ping"}') ? '{"type":"ping"}' : text)),
+  ),
+  mutant(
+    'errors-trailing-data',
+    'text-ends-at-nul',
+    'The text ends at its first U+0000.',
+    reads((text) => text.replace(/(?<=\})\0.*$/s, '')),
   ),
   mutant(
     'errors-not-an-object',
@@ -161,6 +220,38 @@ export const errors: readonly Mutant[] = [
   ),
   mutant(
     'errors-data-malformed',
+    'data-false-is-absent',
+    'A `data` of 0, false or an empty string counts as absent.',
+    overlooks(({ data: value, type }) => isFalsy(value) && type === 'ping'),
+  ),
+  mutant(
+    'errors-id-malformed',
+    'id-false-is-absent',
+    'An `id` of 0 or false counts as absent.',
+    overlooks(({ id }) => isFalsy(id) && id !== ''),
+  ),
+  mutant(
+    'errors-id-malformed',
+    'id-folded-by-unicode',
+    'Letters are compared without their case, by the rules of Unicode.',
+    overlooks(({ id }) => typeof id === 'string' && /^[a-z0-9._:-]{1,64}$/iu.test(id)),
+  ),
+  mutant(
+    'errors-room-malformed',
+    'room-false-is-absent',
+    'A `room` of 0 or false counts as absent.',
+    overlooks(({ room }) => isFalsy(room) && room !== ''),
+  ),
+  mutant(
+    'errors-room-malformed',
+    'room-of-any-digits',
+    'The digits of every script are digits.',
+    overlooks(
+      ({ room }) => typeof room === 'string' && /^[\p{Nd}A-Za-z][\p{Nd}\w.:-]{0,127}$/u.test(room),
+    ),
+  ),
+  mutant(
+    'errors-data-malformed',
     'data-array-accepted',
     'An array counts as an object.',
     overlooks(({ data: value }) => Array.isArray(value)),
@@ -201,6 +292,19 @@ export const errors: readonly Mutant[] = [
     'room-any-string',
     'Any string is a room.',
     overlooks(({ room }) => typeof room === 'string'),
+  ),
+  ...(
+    [
+      ['room-begins-with-underscore', 'begin with a `_`', /^_[\w.:-]{0,127}$/],
+      ['room-holds-an-at', 'hold an `@`', /^[A-Za-z0-9][\w.:@-]{0,127}$/],
+    ] as const
+  ).map(([name, what, form]) =>
+    mutant(
+      'errors-room-malformed',
+      name,
+      `The name of a room may ${what}.`,
+      overlooks(({ room }) => typeof room === 'string' && form.test(room)),
+    ),
   ),
   mutant(
     'errors-room-malformed',
@@ -261,6 +365,26 @@ export const errors: readonly Mutant[] = [
     'meta-null-accepted',
     '`meta: null` is accepted.',
     accepts('meta', null),
+  ),
+  ...[0, false, ''].map((value) =>
+    mutant(
+      'errors-invalid-payload',
+      `meta-${value === '' ? 'empty-text' : value}-accepted`,
+      `A \`meta\` of ${JSON.stringify(value)} counts as absent.`,
+      accepts('meta', value),
+    ),
+  ),
+  mutant(
+    'errors-invalid-payload',
+    'text-false-accepted',
+    'A `text` of false is a text.',
+    accepts('text', false),
+  ),
+  mutant(
+    'errors-invalid-payload',
+    'active-zero-accepted',
+    'An `active` of 0 is false.',
+    accepts('active', 0),
   ),
   mutant(
     'errors-invalid-payload',
@@ -470,6 +594,15 @@ export const errors: readonly Mutant[] = [
   ),
   mutant(
     'errors-budget-spent',
+    'budget-refilled-by-acks',
+    'Whatever is acknowledged gives the whole budget back.',
+    tampered('join', (effects, _core, connection) => {
+      connection.faults = [];
+      return effects;
+    }),
+  ),
+  mutant(
+    'errors-budget-spent',
     'budget-of-a-second',
     'The window of protocol errors is a second, whatever is announced.',
     errorsPart(({ spend }) => ({
@@ -504,6 +637,32 @@ export const errors: readonly Mutant[] = [
     'Every error counts against the budget.',
     errorsPart(() => ({ counts: () => true })),
   ),
+  ...(['too_many_rooms', 'auth_failed', 'recipient_unavailable'] as const).map((code) =>
+    mutant(
+      'errors-budget-malformed-only',
+      `${code.replaceAll('_', '-')}-counts`,
+      `The error ${code} counts against the budget.`,
+      errorsPart(({ counts }) => ({ counts: (each) => each === code || counts(each) })),
+    ),
+  ),
+  mutant(
+    'errors-budget-malformed-only',
+    'duplicate-id-counts',
+    'The error duplicate_id counts against the budget.',
+    ({ gates, errors: right }) => ({
+      gates: {
+        repeat: (core, connection, incoming) =>
+          after(gates.repeat(core, connection, incoming), (effects) => {
+            const refused = effects?.some(
+              (each) => each.do === 'send' && each.message.data['code'] === 'duplicate_id',
+            );
+            return refused && right.spend(connection, core.config.limits, incoming.at)
+              ? [...(effects ?? []), { do: 'close', closing: right.closing }]
+              : effects;
+          }),
+      },
+    }),
+  ),
   mutant(
     'errors-budget-per-connection',
     'budget-per-user',
@@ -536,6 +695,19 @@ export const errors: readonly Mutant[] = [
     messages(({ parse }) => ({
       parse: (text) => parse(text.replace('1e999', 'null')),
     })),
+  ),
+  ...(
+    [
+      ['become-question-marks', '?', 'becomes a question mark'],
+      ['dropped', '', 'is left out'],
+    ] as const
+  ).map(([name, mark, fate]) =>
+    mutant(
+      'chat-text-exact',
+      `surrogates-${name}`,
+      `An unpaired surrogate ${fate}.`,
+      reads((text) => text.replace(UNPAIRED, mark)),
+    ),
   ),
   mutant(
     'errors-lone-surrogate-not-relayed',

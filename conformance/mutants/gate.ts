@@ -18,9 +18,24 @@ export interface Outcome {
   duration_ms: number;
 }
 
-/** Runs checks against a mutant: those of the rule that it breaks are expected to fail. */
-export async function judge(mutant: Mutant, checks: readonly Check[]): Promise<Outcome> {
+// Longer than the reference server waits for those who do not close; nothing here is far away.
+const PATIENCE_MS = 3_000;
+
+/**
+ * Runs checks against a mutant: those of the rule that it breaks are expected to fail. With `bail` the first that does
+ * ends the run.
+ */
+export async function judge(
+  mutant: Mutant,
+  checks: readonly Check[],
+  { bail = false } = {},
+): Promise<Outcome> {
   const events: RunEvent[] = [];
+  const killed = new AbortController();
+  const kills = (event: RunEvent) =>
+    event.event === 'check_end' &&
+    event.rule === mutant.rule &&
+    (event.verdict === 'fail' || event.verdict === 'warning');
   const started = performance.now();
   const target: Target = {
     start: launcher(mutant),
@@ -31,11 +46,16 @@ export async function judge(mutant: Mutant, checks: readonly Check[]): Promise<O
   await runConformance(target, {
     checks,
     doubts: false,
-    report: (event) => void events.push(event),
+    patienceMs: PATIENCE_MS,
+    signal: killed.signal,
+    report: (event) => {
+      events.push(event);
+      if (bail && kills(event)) killed.abort();
+    },
   });
   const ends = events.flatMap((event) => (event.event === 'check_end' ? [event] : []));
   const own = ends.filter(({ rule }) => rule === mutant.rule);
-  const kill = own.find(({ verdict }) => verdict === 'fail' || verdict === 'warning');
+  const kill = own.find(kills);
   return {
     mutant,
     killed: kill !== undefined,
@@ -57,9 +77,15 @@ export function judgeAll(
   jobs: number,
   tell: (outcome: Outcome) => void,
 ): Promise<Outcome[]> {
-  return parallel(jobs, mutants, async (mutant) => {
-    const own = checks.filter(({ rule }) => rule === mutant.rule);
-    const outcome = await judge(mutant, own);
+  const own = ({ rule }: Mutant) => checks.filter((check) => check.rule === rule);
+  // What takes long begins first, so that nothing is waited for alone in the end.
+  const weight = (mutant: Mutant) =>
+    (mutant.cluster ? 4 : 0) +
+    (own(mutant).some(({ options }) => options.instance) ? 2 : 0) +
+    (own(mutant).some(({ options }) => options.timers || options.takes) ? 1 : 0);
+  const ordered = [...mutants].sort((a, b) => weight(b) - weight(a));
+  return parallel(jobs, ordered, async (mutant) => {
+    const outcome = await judge(mutant, own(mutant), { bail: true });
     tell(outcome);
     return outcome;
   });

@@ -1,9 +1,11 @@
 import type { Opening, Selection } from '#server/handshake.js';
 import type { Link } from '#server/link.js';
 import type { Parts } from '#server/parts.js';
+import { perform } from '#server/perform.js';
 import type { Core, Effect, Outgoing, Step } from '#server/state.js';
 import { origins } from './handshake.origins.js';
 import { type Mutant, mutant } from './mutant.js';
+import { faulty } from './wire.js';
 
 const V1 = 'parlor.v1';
 const SENTINEL = 'parlor.unsupported';
@@ -32,6 +34,17 @@ const subprotocols: readonly Mutant[] = [
     'subprotocol-first-only',
     'Only the first offered subprotocol is looked at.',
     selecting((offers, right) => right(offers.slice(0, 1))),
+  ),
+  mutant(
+    'handshake-subprotocol-any-position',
+    'subprotocol-first-line-only',
+    'Of several header lines with subprotocols only the first is read.',
+    faulty(() => ({
+      request({ headers, rawHeaders }) {
+        const at = rawHeaders.findIndex((name) => /^sec-websocket-protocol$/i.test(name));
+        if (at >= 0) headers['sec-websocket-protocol'] = rawHeaders[at + 1];
+      },
+    })),
   ),
   mutant(
     'handshake-subprotocol-any-position',
@@ -79,6 +92,31 @@ const subprotocols: readonly Mutant[] = [
       const selection = right(offers);
       return 'closing' in selection ? { ...selection, select: null } : selection;
     }),
+  ),
+  mutant(
+    'handshake-sentinel-closes-4002',
+    'sentinel-awaited',
+    'Who asked for ?auth=message is awaited, whatever was selected.',
+    ({ handshake }) => {
+      const asked = new WeakSet<readonly string[]>();
+      return {
+        handshake: {
+          checks: [
+            (_core, { query, offers }) => {
+              if (query.get('auth') === 'message') asked.add(offers);
+              return null;
+            },
+            ...handshake.checks,
+          ],
+          subprotocol: (offers) => {
+            const selection = handshake.subprotocol(offers);
+            return 'select' in selection && asked.has(offers)
+              ? { select: selection.select }
+              : selection;
+          },
+        },
+      };
+    },
   ),
   mutant(
     'handshake-sentinel-closes-4002',
@@ -228,6 +266,20 @@ const welcome: readonly Mutant[] = [
           const greeting = handshake.greet(core, connection, at);
           const timestamp = '2030-01-01T00:00:00.000Z';
           return [send({ type: 'x.connected', timestamp, data: {} }), ...greeting];
+        },
+      },
+    }),
+  ),
+  mutant(
+    'handshake-welcome-first',
+    'registered-before-welcome',
+    'A connection is registered for its user first, and sent its welcome a moment later.',
+    ({ handshake }) => ({
+      handshake: {
+        greet(core, connection, at) {
+          const greeting = handshake.greet(core, connection, at);
+          setTimeout(() => perform(core, connection, greeting), 50);
+          return [];
         },
       },
     }),

@@ -1,5 +1,6 @@
 import { opcodes } from '#conformance/harness/frames.js';
 import type { Parts } from '#server/parts.js';
+import type { Connection } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
 import { faulty } from './wire.js';
 
@@ -107,6 +108,50 @@ export const heartbeat: readonly Mutant[] = [
     numbers(1, 4),
   ),
   mutant(
+    'heartbeat-silent-peer-dropped',
+    'heartbeat-waits-for-fragments',
+    'While a connection is in the middle of a fragmented message nobody is pinged or given up.',
+    (parts) => {
+      const open = new Set<object>();
+      const watching = faulty(() => {
+        const line = {};
+        return {
+          inbound(frame) {
+            if (frame.opcode < opcodes.close) frame.fin ? open.delete(line) : open.add(line);
+            return [frame];
+          },
+        };
+      });
+      const paused = wrong((right) => ({
+        beat: (pulse, now, announced, slack) =>
+          open.size > 0
+            ? { act: 'wait', next: announced.interval_ms }
+            : right.beat(pulse, now, announced, slack),
+      }));
+      return { ...watching(parts), ...paused(parts) };
+    },
+  ),
+  mutant(
+    'heartbeat-silent-peer-dropped',
+    'newest-connection-watched-only',
+    'Of the connections of a user only the newest is watched.',
+    (parts) => {
+      const newest = new Map<string, Connection>();
+      const watched = new WeakSet<Connection>();
+      return wrong((right) => ({
+        beat(pulse, now, announced, slack, connection) {
+          if (!connection) return right.beat(pulse, now, announced, slack);
+          const { user } = connection.grant;
+          if (!watched.has(connection)) newest.set(user, connection);
+          watched.add(connection);
+          return newest.get(user) === connection
+            ? right.beat(pulse, now, announced, slack)
+            : { act: 'wait', next: announced.interval_ms };
+        },
+      }))(parts);
+    },
+  ),
+  mutant(
     'heartbeat-silent-peer-4201',
     'silence-closed-by-policy',
     'A silent connection is closed with 1008.',
@@ -187,5 +232,33 @@ export const heartbeat: readonly Mutant[] = [
       closeTimeoutMs: LONG_MS,
     }),
     SLOW,
+  ),
+  mutant(
+    'heartbeat-answering-peer-kept',
+    'latest-payload-only',
+    'Only a Pong with the payload of the latest Ping counts.',
+    (right) => ({
+      ...faulty(() => {
+        let latest = 0;
+        return {
+          outbound(frame) {
+            if (frame.opcode !== opcodes.ping) return [frame];
+            latest += 1;
+            return [{ ...frame, payload: Buffer.from(String(latest)) }];
+          },
+          inbound: (frame) =>
+            frame.opcode === opcodes.pong && frame.payload.toString() !== String(latest)
+              ? []
+              : [frame],
+        };
+      })(right),
+      heartbeat: {
+        beat: (pulse, now, numbers, slack) =>
+          right.heartbeat.beat(pulse, now, numbers, Math.max(slack, numbers.interval_ms / 2)),
+        heard(pulse, sign) {
+          if (sign !== 'bytes') right.heartbeat.heard(pulse, sign);
+        },
+      },
+    }),
   ),
 ];

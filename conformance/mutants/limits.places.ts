@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Broker } from '#server/broker/broker.js';
 import { refuse } from '#server/errors.js';
 import type { Parts } from '#server/parts.js';
@@ -31,8 +32,48 @@ const keeping = (right: Broker): Partial<Broker> => ({
   },
 });
 
+// Looks at the count, lets a moment pass, and raises it.
+function lookingFirst(right: Broker): Partial<Broker> {
+  const counts = new Map<string, number>();
+  const add = (user: string, by: number) => counts.set(user, (counts.get(user) ?? 0) + by);
+  return {
+    async enter(who, limit, at) {
+      if ((counts.get(who.user) ?? 0) >= limit) return false;
+      await setTimeout(20);
+      add(who.user, 1);
+      return right.enter(who, Number.POSITIVE_INFINITY, at);
+    },
+    exit(who, partings, reason, at) {
+      add(who.user, -1);
+      return right.exit(who, partings, reason, at);
+    },
+  };
+}
+
 /** Faults in counting rooms and connections. */
 export const places: readonly Mutant[] = [
+  mutant(
+    'limits-rooms-over-refused',
+    'every-leave-counted',
+    'Each leave frees a place, also one of a room that the connection is not in.',
+    ({ limits: right, steps }) => {
+      const freed = new WeakMap<Connection, number>();
+      return {
+        limits: {
+          roomLeft: (connection, config) =>
+            right.roomLeft(connection, config) ||
+            connection.rooms.size - (freed.get(connection) ?? 0) < config.limits.max_rooms,
+        },
+        steps: {
+          leave(core, connection, incoming) {
+            if (!connection.rooms.has(String(incoming.request.room)))
+              freed.set(connection, (freed.get(connection) ?? 0) + 1);
+            return steps['leave']?.(core, connection, incoming) ?? [];
+          },
+        },
+      };
+    },
+  ),
   mutant(
     'limits-rooms-reached',
     'rooms-of-user-counted',
@@ -77,10 +118,19 @@ export const places: readonly Mutant[] = [
       };
     },
   ),
+  mutant(
+    'limits-connections-over-closed',
+    'place-looked-for-first',
+    'The count of connections is looked at, and raised a moment later.',
+    () => ({}),
+    { broker: lookingFirst },
+  ),
   ...(
     [
       ['silent', 'itself ends for its silence', 4201],
       ['oversized', 'closes for a message that is too large', 1009],
+      ['erring', 'closes for its protocol errors', 4000],
+      ['slow', 'closes because it does not read', 4102],
     ] as const
   ).map(([name, why, code]) =>
     mutant(

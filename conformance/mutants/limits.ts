@@ -2,6 +2,7 @@ import { refuse } from '#server/errors.js';
 import type { Parts } from '#server/parts.js';
 import type { Connection, Request } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
+import { faulty } from './wire.js';
 
 type Limits = Parts['limits'];
 type Announced = ReturnType<Parts['handshake']['welcome']>['limits'];
@@ -26,6 +27,14 @@ const textOf =
   });
 
 const unbounded = wrong(() => ({ messageBytes: () => 100 * 1024 * 1024 }));
+
+// A chunk that begins with a frame, without the upper half of its long length.
+function shortened(chunk: Buffer): Buffer {
+  if (((chunk[1] ?? 0) & 0x7f) !== 127 || chunk.length < 10) return chunk;
+  const copy = Buffer.from(chunk);
+  copy.writeUInt32BE(0, 2);
+  return copy;
+}
 
 /** Announces numbers that are made of the right ones. */
 const announcing =
@@ -52,6 +61,12 @@ export const limits: readonly Mutant[] = [
     'message-limit-off-by-one',
     'A message may be one byte larger than announced.',
     wrong((right) => ({ messageBytes: (config) => right.messageBytes(config) + 1 })),
+  ),
+  mutant(
+    'limits-message-over-closed',
+    'length-in-32-bits',
+    'Of the long form of the length the lower 32 bits are read.',
+    faulty(() => ({ chunk: shortened })),
   ),
   mutant(
     'limits-message-fragments-counted',

@@ -1,5 +1,6 @@
 import type { Parts } from '#server/parts.js';
 import type { Connection, Core, Incoming } from '#server/state.js';
+import { ways } from './logs.ways.js';
 import { type Mutant, mutant } from './mutant.js';
 
 type Logs = Parts['logs'];
@@ -567,4 +568,4 @@ const secrets: readonly Mutant[] = [
 ];
 
 /** Faults of the chapter `logs`. */
-export const logs: readonly Mutant[] = [...lines, ...events, ...secrets];
+export const logs: readonly Mutant[] = [...lines, ...events, ...secrets, ...ways];

@@ -14,6 +14,20 @@ const copying =
     },
   });
 
+/** Replies without the `room` of their request where these say so. */
+const withoutRoom =
+  (where: (reply: Outgoing, request: Request) => boolean): Mutant['parts'] =>
+  ({ messages }) => ({
+    messages: {
+      reply(request, type, data, at) {
+        const right = messages.reply(request, type, data, at);
+        if (!right || !where(right, request)) return right;
+        const { room: _, ...rest } = right;
+        return rest;
+      },
+    },
+  });
+
 const of = (code: string) => (reply: Outgoing) => reply.data['code'] === code;
 
 /** Faults in which replies carry a `room`. */
@@ -29,6 +43,12 @@ export const rooms: readonly Mutant[] = [
     'unknown-type-with-room',
     'The error for an unknown type carries whatever room the message had.',
     copying(of('unknown_type')),
+  ),
+  mutant(
+    'messages-room-on-replies',
+    'limited-binary-without-room',
+    'The error for a binary message over the rate does not name the room.',
+    withoutRoom((reply, request) => request.type === 'binary' && of('rate_limited')(reply)),
   ),
   mutant(
     'messages-room-on-replies',

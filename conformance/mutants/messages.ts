@@ -4,7 +4,7 @@ import type { Parts } from '#server/parts.js';
 import { perform } from '#server/perform.js';
 import type { Connection, Outgoing, Request } from '#server/state.js';
 import { rooms } from './messages.rooms.js';
-import { type Mutant, mutant } from './mutant.js';
+import { type Mutant, type MutantOptions, mutant } from './mutant.js';
 
 /** A client's message with all its members, also those that the protocol ignores. */
 type Raw = Readonly<Record<string, unknown>>;
@@ -12,6 +12,16 @@ type Raw = Readonly<Record<string, unknown>>;
 const wrong =
   (change: (right: MessagesParts) => Partial<MessagesParts>): Mutant['parts'] =>
   ({ messages }) => ({ messages: change(messages) });
+
+/** Accepted requests are remembered under what becomes of their ids. */
+const remembering = (change: (id: string) => string): MutantOptions => ({
+  broker: (right) => ({
+    publish: ({ once, ...rest }) =>
+      right.publish({ ...rest, once: once && { ...once, id: change(once.id) } }),
+    recall: (user, id, at) => right.recall(user, change(id), at),
+    remember: (once, data, at) => right.remember({ ...once, id: change(once.id) }, data, at),
+  }),
+});
 
 /** Every message that leaves, changed. */
 const written = (change: (message: Outgoing) => object | string) =>
@@ -68,6 +78,47 @@ const printed = (value: unknown, digits: number): unknown =>
   JSON.parse(JSON.stringify(value), (_name, each: unknown) =>
     typeof each === 'number' ? Number(each.toPrecision(digits)) : each,
   );
+
+// Every value of JSON within a value, changed.
+const each = (value: unknown, change: (value: unknown) => unknown): unknown =>
+  JSON.parse(JSON.stringify(value), (_name, inner: unknown) => change(inner));
+
+const looseMeta: readonly [name: string, fault: string, change: (value: unknown) => unknown][] = [
+  [
+    'meta-falsy-becomes-null',
+    'What a loose language takes for nothing becomes null.',
+    (value) => value || null,
+  ],
+  [
+    'meta-numeric-text-becomes-number',
+    'Texts that look like numbers become numbers.',
+    (value) => (typeof value === 'string' && /^\d[\de.]*$/.test(value) ? Number(value) : value),
+  ],
+  [
+    'meta-digits-become-list',
+    'An object whose members are 0, 1 and so on becomes a list.',
+    (value) => {
+      const names = Object.keys(value && typeof value === 'object' ? value : {});
+      return names.length > 0 && names.every((name, i) => name === `${i}`)
+        ? Object.values(value as object)
+        : value;
+    },
+  ],
+  [
+    'meta-integers-of-64-bits',
+    'Integers wrap around at 64 bits.',
+    (value) =>
+      Number.isInteger(value) && Math.abs(value as number) < 1e21
+        ? Number(BigInt.asIntN(64, BigInt(value as number)))
+        : value,
+  ],
+  [
+    'meta-large-integers-as-text',
+    'Integers of more than 64 bits become text.',
+    (value) =>
+      typeof value === 'number' && value >= 2 ** 64 && value < 1e25 ? String(value) : value,
+  ],
+];
 
 const relays =
   (data: (request: Request) => object): Mutant['parts'] =>
@@ -322,6 +373,17 @@ export const messages: readonly Mutant[] = [
       return rest;
     }),
   ),
+  mutant(
+    'messages-room-on-replies',
+    'unsupported-without-room',
+    'The error unsupported does not name the room.',
+    replied((reply) => {
+      if (reply.data['code'] !== 'unsupported') return reply;
+      const { room: _, ...rest } = reply;
+      return rest;
+    }),
+    { env: { PARLOR_FEATURES: 'operations' } },
+  ),
   ...['forbidden', 'too_many_rooms', 'rate_limited'].map((code) =>
     mutant(
       'messages-room-on-replies',
@@ -348,6 +410,14 @@ export const messages: readonly Mutant[] = [
   ),
   mutant(
     'messages-pong-data-equal',
+    'pong-numbers-with-15-digits',
+    'The numbers of a pong are printed with 15 significant digits.',
+    wrong(({ pong }) => ({
+      pong: (request) => printed(pong(request), 15) as ReturnType<typeof pong>,
+    })),
+  ),
+  mutant(
+    'messages-pong-data-equal',
     'pong-without-data',
     'The pong carries nothing.',
     wrong(() => ({ pong: () => ({}) })),
@@ -371,6 +441,44 @@ export const messages: readonly Mutant[] = [
     refuses(({ id }) =>
       typeof id === 'string' && id.includes(':') ? 'The id is malformed.' : null,
     ),
+  ),
+  mutant(
+    'messages-id-any-legal',
+    'id-remembered-by-its-beginning',
+    'An accepted request is remembered by the first 32 characters of its id.',
+    () => ({}),
+    remembering((id) => id.slice(0, 32)),
+  ),
+  mutant(
+    'messages-id-any-legal',
+    'id-remembered-by-its-end',
+    'An accepted request is remembered by the last 32 characters of its id.',
+    () => ({}),
+    remembering((id) => id.slice(-32)),
+  ),
+  mutant(
+    'messages-id-any-legal',
+    'id-remembered-in-lower-case',
+    'An accepted request is remembered by its id in lower case.',
+    () => ({}),
+    remembering((id) => id.toLowerCase()),
+  ),
+  mutant(
+    'messages-id-any-legal',
+    'id-remembered-as-number',
+    'An accepted request is remembered by the number that its id may be taken for.',
+    () => ({}),
+    remembering((id) => (Number.isNaN(Number(id)) ? id : String(Number(id)))),
+  ),
+  mutant(
+    'messages-id-any-legal',
+    'id-zero-is-absent',
+    'An id of 0 counts as absent.',
+    replied((reply, { id }) => {
+      if (id !== '0') return reply;
+      const { ref: _, ...rest } = reply;
+      return rest.type === 'ack' ? null : rest;
+    }),
   ),
   mutant(
     'messages-client-timestamp-ignored',
@@ -455,6 +563,19 @@ export const messages: readonly Mutant[] = [
   ),
   mutant(
     'messages-unknown-members-not-relayed',
+    'whole-data-of-direct-relayed',
+    "The event of a direct message carries the client's whole data.",
+    ({ direct }) => ({
+      direct: {
+        event(core, connection, incoming) {
+          const event = direct.event(core, connection, incoming);
+          return { ...event, data: { ...incoming.request.data } };
+        },
+      },
+    }),
+  ),
+  mutant(
+    'messages-unknown-members-not-relayed',
     'whole-envelope-relayed',
     "The event is the client's message with some members set.",
     stamped(({ id: _, room: __, data: ___, ...rest }, event) => ({ ...rest, ...event })),
@@ -499,11 +620,50 @@ export const messages: readonly Mutant[] = [
       ),
     ),
   ),
+  ...looseMeta.map(([name, fault, change]) =>
+    mutant(
+      'messages-meta-equal',
+      name,
+      fault,
+      relays(({ data: { text, meta } }) =>
+        meta === undefined ? { text } : { text, meta: each(meta, change) },
+      ),
+    ),
+  ),
+  mutant(
+    'messages-meta-equal',
+    'direct-without-falsy-meta',
+    'Members of the `meta` of a direct message that a loose language takes for nothing are left out.',
+    ({ direct }) => ({
+      direct: {
+        event(core, connection, incoming) {
+          const event = direct.event(core, connection, incoming);
+          const { meta } = event.data;
+          if (!meta) return event;
+          const kept = Object.entries(meta).filter(([, value]) => value);
+          return { ...event, data: { ...event.data, meta: Object.fromEntries(kept) } };
+        },
+      },
+    }),
+  ),
   mutant(
     'messages-meta-absent',
     'meta-always-there',
     'An event without meta gets an empty one.',
     relays(({ data: { text, meta } }) => ({ text, meta: meta ?? {} })),
+  ),
+  mutant(
+    'messages-meta-absent',
+    'meta-of-direct-always-there',
+    'A direct message without meta gets an empty one.',
+    ({ direct }) => ({
+      direct: {
+        event(core, connection, incoming) {
+          const event = direct.event(core, connection, incoming);
+          return { ...event, data: { meta: {}, ...event.data } };
+        },
+      },
+    }),
   ),
   mutant(
     'messages-json-any-spelling',
@@ -516,12 +676,42 @@ export const messages: readonly Mutant[] = [
           : { code: 'invalid_json', message: 'The message has no type.' },
     })),
   ),
+  ...(
+    [
+      [
+        'escaped-slash-refused',
+        'An escaped slash is no JSON.',
+        (text) => text.replace('\\/', '\\x'),
+      ],
+      [
+        'escaped-backspace-misread',
+        'An escaped backspace is the letter b.',
+        (text) => text.replace(/(?<!\\)\\b/, 'b'),
+      ],
+      ['delete-dropped', 'U+007F is left out.', (text) => text.replace('\u007f', '')],
+    ] as [string, string, (text: string) => string][]
+  ).map(([name, fault, change]) =>
+    mutant(
+      'messages-json-any-spelling',
+      name,
+      fault,
+      wrong(({ parse }) => ({ parse: (text) => parse(change(text)) })),
+    ),
+  ),
   mutant(
     'messages-duplicate-names-last',
     'first-of-two-names',
     'Of two members with one name the first counts.',
     wrong(({ parse }) => ({
       parse: (text) => parse(text.replace(/("text":"[^"]*"),"text":"[^"]*"/, '$1')),
+    })),
+  ),
+  mutant(
+    'messages-duplicate-names-last',
+    'first-of-two-names-within-meta',
+    'Of two members with one name in an object within meta the first counts.',
+    wrong(({ parse }) => ({
+      parse: (text) => parse(text.replace(/("a":"[^"]*")(,.*?),"a":"[^"]*"/, '$1$2')),
     })),
   ),
 ];

@@ -48,6 +48,52 @@ export const names: readonly Mutant[] = [
     'The quotas of the users are members of a plain object, and a user named `constructor` has none.',
     throwing('rate', ({ grant }, { request }) => (request.type === 'chat' ? grant.user : '-')),
   ),
+  mutant('chat-acked', 'user-zero-is-nobody', 'A user named `0` counts as none.', ({ gates }) => ({
+    gates: {
+      rate(core, connection, incoming) {
+        if (connection.grant.user === '0') throw new Error('no user');
+        return gates.rate(core, connection, incoming);
+      },
+    },
+  })),
+  mutant('chat-acked', 'room-zero-is-absent', 'A room named `0` counts as absent.', (parts) => ({
+    messages: {
+      payload: (request, core) =>
+        request.room === '0'
+          ? { path: '/room', message: 'is required' }
+          : parts.messages.payload(request, core),
+    },
+  })),
+  mutant(
+    'chat-acked',
+    'user-printed-as-number',
+    'A user whose name is a number is printed as one.',
+    ({ chat }) => ({
+      chat: {
+        event(core, connection, incoming, data) {
+          const event = chat.event(core, connection, incoming, data);
+          return { ...event, from: (Number(event.from) || event.from) as string };
+        },
+      },
+    }),
+  ),
+  mutant(
+    'direct-reaches-nobody-else',
+    'direct-to-equal-numbers',
+    'Users whose names are equal numbers are one.',
+    ({ direct }) => ({
+      direct: {
+        recipients: (core, to, message) =>
+          [...core.users].flatMap(([user, all]) =>
+            user !== to && Number(user) === Number(to)
+              ? [...all]
+              : user === to
+                ? [...direct.recipients(core, to, message)]
+                : [],
+          ),
+      },
+    }),
+  ),
   mutant(
     'rooms-members-complete',
     'members-in-a-plain-object',

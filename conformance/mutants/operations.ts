@@ -1,5 +1,6 @@
+import { setTimeout } from 'node:timers/promises';
 import type { OperationsParts } from '#server/operations.js';
-import type { Connection, Core } from '#server/state.js';
+import type { Connection, Core, Step } from '#server/state.js';
 import { right as rightBroker, wrong } from './cluster.faults.js';
 import { type Mutant, mutant } from './mutant.js';
 
@@ -64,6 +65,9 @@ const counting =
       ),
     };
   };
+
+// Connections, as one counts them who reads and writes in two steps.
+let counted = 0;
 
 /** Faults of the chapter `operations`. */
 export const operations: readonly Mutant[] = [
@@ -181,10 +185,36 @@ export const operations: readonly Mutant[] = [
     stats(({ messages_per_second: _, ...rest }) => rest),
   ),
   mutant(
+    'operations-stats-members',
+    'stats-unavailable-in-drain',
+    'While the server drains `/stats` is answered with 503, as its health is.',
+    () => ({ operations: { statsStatus: (core) => (core.draining ? DRAINING : 200) } }),
+  ),
+  mutant(
     'operations-active-counts-welcomed',
     'stats-count-users',
     '`active_connections` counts users.',
     active((core) => core.users.size),
+  ),
+  mutant(
+    'operations-active-counts-welcomed',
+    'connections-counted-in-two-steps',
+    '`active_connections` is read, and a moment later written with one more.',
+    active(() => counted),
+    {
+      broker: (right) => ({
+        async enter(who, limit, at) {
+          const known = counted;
+          await setTimeout(20);
+          counted = known + 1;
+          return right.enter(who, limit, at);
+        },
+        exit(who, partings, reason, at) {
+          counted -= 1;
+          return right.exit(who, partings, reason, at);
+        },
+      }),
+    },
   ),
   mutant(
     'operations-active-excludes-unwelcomed',
@@ -270,9 +300,37 @@ export const operations: readonly Mutant[] = [
   ),
   mutant(
     'operations-messages-count-accepted',
+    'chats-counted-in-two-steps',
+    '`total_messages` is read, and a moment later written with one more.',
+    ({ operations: right, steps }) => {
+      let total = 0;
+      const say = steps['chat'] as Step;
+      return {
+        operations: {
+          stats: (core, tally, at) => ({ ...right.stats(core, tally, at), total_messages: total }),
+        },
+        steps: {
+          async chat(core, connection, incoming) {
+            const known = total;
+            await setTimeout(20);
+            total = known + 1;
+            return say(core, connection, incoming);
+          },
+        },
+      };
+    },
+  ),
+  mutant(
+    'operations-messages-count-accepted',
     'only-chat-counted',
     '`total_messages` counts chat alone.',
     counting((type) => (type === 'direct' || type === 'broadcast' ? -1 : 0)),
+  ),
+  mutant(
+    'operations-messages-count-accepted',
+    'binary-not-counted',
+    '`total_messages` counts text messages alone.',
+    counting((type) => (type === 'binary' ? -1 : 0)),
   ),
   mutant(
     'operations-messages-exclude-refused',

@@ -4,7 +4,7 @@ import { moved } from './tampering.js';
 
 /** A type that is judged before it is counted: what the gates refuse costs nothing. */
 const judgedFirst =
-  (type: string, ...judges: readonly ('permission' | 'room')[]): Mutant['parts'] =>
+  (type: string, ...judges: readonly ('permission' | 'room' | 'membership')[]): Mutant['parts'] =>
   ({ gates }) => ({
     gates: {
       rate(core, connection, incoming) {
@@ -56,6 +56,14 @@ export const counting: readonly Mutant[] = [
     'denied-joins-free',
     'A join is counted once there is room for it.',
     judgedFirst('join', 'room'),
+  ),
+  ...['typing', 'members', 'binary'].map((type) =>
+    mutant(
+      'rates-denied-counted',
+      `${type}-from-outside-free`,
+      `\`${type}\` is counted once its sender is found to be in the room.`,
+      judgedFirst(type, 'membership'),
+    ),
   ),
   mutant(
     'rates-denied-counted',

@@ -99,6 +99,14 @@ export const scopes: readonly Mutant[] = [
     })),
   ),
   mutant(
+    'rates-users-apart',
+    'user-key-normalised',
+    'Users whose names are equal in Unicode normalisation form C share one window.',
+    inRates(({ sharedKey }) => ({
+      sharedKey: (rate, connection) => sharedKey(rate, connection)?.normalize('NFC') ?? null,
+    })),
+  ),
+  mutant(
     'rates-connection-scope-apart',
     'connection-scope-per-user',
     'The bucket of scope connection is keyed by the user.',

@@ -1,7 +1,7 @@
 import type { Broker, Remembered } from '#server/broker/broker.js';
 import { after, type Maybe } from '#server/maybe.js';
 import type { Parts } from '#server/parts.js';
-import type { Connection, Core, Effect, Incoming } from '#server/state.js';
+import type { Connection, Core, Effect, Incoming, Step } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
 import { memories } from './resume.contents.js';
 
@@ -136,6 +136,43 @@ export const duplicates: readonly Mutant[] = [
   ),
   mutant(
     'resume-duplicate-same-ack',
+    'recipient-before-repetition',
+    'Whether the recipient of a direct is there is looked at before the repetition is.',
+    ({ gates }) => ({
+      gates: {
+        repeat(core, connection, incoming) {
+          const { type, data } = incoming.request;
+          return type === 'direct' && !core.users.has(String(data['to']))
+            ? null
+            : gates.repeat(core, connection, incoming);
+        },
+      },
+    }),
+  ),
+  mutant(
+    'resume-duplicate-same-ack',
+    'refused-id-never-remembered',
+    'An id that was refused once is never remembered.',
+    ({ errors, gates }) => {
+      const refused = new Set<string>();
+      const name = ({ id, room }: { id?: string | undefined; room?: string | undefined }) =>
+        `${room} ${id}`;
+      return {
+        errors: {
+          message(core, request, ...rest) {
+            if (request) refused.add(name(request));
+            return errors.message(core, request, ...rest);
+          },
+        },
+        gates: {
+          repeat: (core, connection, incoming) =>
+            refused.has(name(incoming.request)) ? null : gates.repeat(core, connection, incoming),
+        },
+      };
+    },
+  ),
+  mutant(
+    'resume-duplicate-same-ack',
     'remembered-for-ever',
     'A request is remembered for as long as the server runs.',
     () => ({}),
@@ -262,6 +299,24 @@ export const duplicates: readonly Mutant[] = [
           after(gates.repeat(core, connection, incoming), (effects) => {
             const { once, at } = incoming;
             if (!effects && once) void core.broker.remember(once, { id: 'early', seq: 1 }, at);
+            return effects;
+          }),
+      },
+    }),
+  ),
+  mutant(
+    'resume-refused-request-not-remembered',
+    'unavailable-remembered',
+    'A direct message that reached nobody is remembered as accepted.',
+    ({ steps }) => ({
+      steps: {
+        direct: (core, connection, incoming) =>
+          after((steps['direct'] as Step)(core, connection, incoming), (effects) => {
+            const { once, at } = incoming;
+            const refused = effects.some(
+              (each) => each.do === 'send' && each.message.type === 'error',
+            );
+            if (refused && once) void core.broker.remember(once, { id: 'never-sent' }, at);
             return effects;
           }),
       },

@@ -4,7 +4,7 @@ import { enter, giveUp } from '#server/lobby.js';
 import { after } from '#server/maybe.js';
 import type { Parts } from '#server/parts.js';
 import { perform } from '#server/perform.js';
-import type { Connection, Effect, Outgoing } from '#server/state.js';
+import type { Connection, Effect, Outgoing, Step } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
 import { duplicates } from './resume.duplicates.js';
 import { feeds } from './resume.feeds.js';
@@ -73,7 +73,34 @@ const anyEpoch = (right: Broker): Partial<Broker> => ({
     ),
 });
 
+/** A broker that keeps the last so many events of all rooms together. */
+const oneHistory =
+  (count: number) =>
+  (right: Broker): Partial<Broker> => {
+    const last: unknown[] = [];
+    return {
+      publish(publication) {
+        last.unshift(publication.message.id);
+        last.splice(count);
+        return right.publish(publication);
+      },
+      join: (room, who, since, at) =>
+        after(right.join(room, who, since, at), (joined) =>
+          joined.missed?.some(({ message }) => !last.includes(message.id))
+            ? { ...joined, missed: null }
+            : joined,
+        ),
+    };
+  };
+
 const replays: readonly Mutant[] = [
+  mutant(
+    'resume-missed-events-replayed',
+    'one-history-of-all-rooms',
+    'The rooms share one history, in which the talk of one pushes out that of another.',
+    () => ({}),
+    { broker: oneHistory(8) },
+  ),
   mutant(
     'resume-missed-events-replayed',
     'replay-of-a-page',
@@ -116,6 +143,39 @@ const replays: readonly Mutant[] = [
         known.add(visit);
         return request.data['since'] ? unrecovered(effects, NOTHING) : effects;
       })(parts);
+    },
+  ),
+  mutant(
+    'resume-missed-events-replayed',
+    'replay-with-ack-only',
+    'A join without an id, which gets no ack, gets no replay either.',
+    tampered('join', (effects, _core, _connection, { request }) =>
+      request.id === undefined ? effects.filter((effect) => effect.do !== 'replay') : effects,
+    ),
+  ),
+  mutant(
+    'resume-missed-events-replayed',
+    'history-expires-as-one',
+    'The history of a room is gone once its oldest event has expired.',
+    (parts) => {
+      const begun = new Map<string, number>();
+      const { steps } = tampered('join', (effects, core, _connection, { request, at }) => {
+        const oldest = begun.get(request.room ?? '') ?? at.steady;
+        const expired = oldest + (core.config.resume?.window_ms ?? 0) <= at.steady;
+        const replays = effects.some((each) => each.do === 'replay' && each.events.length > 0);
+        return expired && replays ? unrecovered(effects, NOTHING) : effects;
+      })(parts);
+      return {
+        steps: {
+          ...steps,
+          chat(core, connection, incoming) {
+            const { request, at } = incoming;
+            const room = request.room ?? '';
+            if (!begun.has(room)) begun.set(room, at.steady);
+            return (parts.steps['chat'] as Step)(core, connection, incoming);
+          },
+        },
+      };
     },
   ),
   mutant(
@@ -206,6 +266,14 @@ const replays: readonly Mutant[] = [
     'The history keeps the headers of binary messages only.',
     replaying((events) =>
       events.map((event) => (event.payload ? { ...event, payload: Buffer.of() } : event)),
+    ),
+  ),
+  mutant(
+    'resume-replayed-events-unchanged',
+    'empty-payload-replayed-as-text',
+    'A binary message whose payload is empty is replayed as a text message.',
+    replaying((events) =>
+      events.map((event) => (event.payload?.length === 0 ? { message: event.message } : event)),
     ),
   ),
   mutant(
@@ -389,9 +457,41 @@ const limits: readonly Mutant[] = [
     'Who claims more than there is begins from 0.',
     missing((right, kept, seq) => (seq > (kept.at(-1)?.message.seq ?? 0) ? kept : right)),
   ),
+  mutant(
+    'resume-future-seq-not-recovered',
+    'seq-of-32-bits',
+    'The number of a since is cast to 32 bits.',
+    wrong(({ since }) => ({
+      since(request) {
+        const given = since(request);
+        return given && { ...given, seq: given.seq | 0 };
+      },
+    })),
+  ),
+  mutant(
+    'resume-future-seq-not-recovered',
+    'seq-of-31-bits',
+    'The number of a since is negative beyond 31 bits, and taken for 0.',
+    wrong(({ since }) => ({
+      since(request) {
+        const given = since(request);
+        return given && given.seq < 2 ** 32 ? { ...given, seq: Math.max(0, given.seq | 0) } : given;
+      },
+    })),
+  ),
   ...(
     [
       ['since-not-validated', 'A since may be anything.', () => true],
+      [
+        'since-with-true',
+        'The number of a since may be true, which is 1.',
+        ({ seq }) => seq === true,
+      ],
+      [
+        'since-beyond-53-bits',
+        'The number of a since may be one that binary64 does not hold exactly.',
+        ({ seq }) => Number(seq) > Number.MAX_SAFE_INTEGER,
+      ],
       [
         'since-without-epoch',
         'A since needs no epoch.',
@@ -409,6 +509,19 @@ const limits: readonly Mutant[] = [
         },
       },
     })),
+  ),
+  mutant(
+    'resume-since-validated',
+    'since-false-is-absent',
+    'A since of null, 0, false or an empty text counts as absent.',
+    ({ messages }) => ({
+      messages: {
+        payload: (request, core) =>
+          'since' in request.data && !request.data['since']
+            ? null
+            : messages.payload(request, core),
+      },
+    }),
   ),
   mutant(
     'resume-since-validated',

@@ -353,6 +353,23 @@ const members: readonly Mutant[] = [
       },
     };
   }),
+  ...(
+    [
+      ['presence-without-case', 'differ only in case', (user: string) => user.toLowerCase()],
+      [
+        'presence-normalised',
+        'are equal in Unicode normalisation form C',
+        (user: string) => user.normalize('NFC'),
+      ],
+    ] as const
+  ).map(([name, what, key]) =>
+    mutant(
+      'rooms-count-users',
+      name,
+      `Users whose names ${what} are present as one.`,
+      inRooms(({ presenceOf }) => ({ presenceOf: (who) => key(presenceOf(who)) })),
+    ),
+  ),
   mutant(
     'rooms-count-users',
     'connections-counted',
@@ -615,6 +632,25 @@ const walls: readonly Mutant[] = [
     'An empty rooms claim allows all rooms, as an absent one does.',
     inRooms((right) => ({
       allowed: (grant, name) => grant.rooms?.length === 0 || right.allowed(grant, name),
+    })),
+  ),
+  mutant(
+    'rooms-claim-forbids',
+    'claim-read-as-namespace',
+    'With a room, those may be joined whose names go on after a colon.',
+    inRooms((right) => ({
+      allowed: (grant, name) =>
+        right.allowed(grant, name) ||
+        (grant.rooms?.some((allowed) => name.startsWith(`${allowed}:`)) ?? false),
+    })),
+  ),
+  mutant(
+    'rooms-claim-forbids',
+    'claim-without-case',
+    'The rooms claim is compared without regard to case.',
+    inRooms(() => ({
+      allowed: ({ rooms: claim }, name) =>
+        claim === null || claim.some((allowed) => allowed.toLowerCase() === name.toLowerCase()),
     })),
   ),
   mutant(

@@ -1,7 +1,9 @@
 import type { Parts } from '#server/parts.js';
-import type { Grant } from '#server/state.js';
+import type { Connection, Grant } from '#server/state.js';
 import { lastTimer } from './authentication.lifetime.js';
+import { after, disarm, failed } from './authentication.refresh.js';
 import { type Mutant, mutant } from './mutant.js';
+import { users } from './sessions.users.js';
 
 type Values = Parts['sessions']['values'];
 
@@ -139,6 +141,31 @@ const cookies: readonly Mutant[] = [
     finding((headers, right) => right(headers).slice(-1)),
   ),
   mutant(
+    'sessions-ambiguous-refused',
+    'session-third-overlooked',
+    'Of several cookies the first two are compared.',
+    finding((headers) => [
+      ...new Set(
+        headers
+          .flatMap((header) => header.split('; '))
+          .flatMap((pair) => (pair.startsWith(`${NAME}=`) ? [pair.slice(NAME.length + 1)] : []))
+          .slice(0, 2),
+      ),
+    ]),
+  ),
+  mutant(
+    'sessions-ambiguous-refused',
+    'session-first-line-only',
+    'Of several Cookie lines the first is read.',
+    finding((headers, right) => right(headers.slice(0, 1))),
+  ),
+  mutant(
+    'sessions-ambiguous-refused',
+    'session-last-line-only',
+    'Of several Cookie lines the last is read.',
+    finding((headers, right) => right(headers.slice(-1))),
+  ),
+  mutant(
     'sessions-other-cookies-ignored',
     'cookie-name-prefix',
     'Every cookie counts whose name begins with session_token.',
@@ -217,6 +244,44 @@ const ended: readonly Mutant[] = [
     'session-expiry-of-last-connection-only',
     'There is one timer for a session, and each connection sets it anew.',
     lastTimer(({ session }) => session),
+  ),
+  mutant(
+    'sessions-expiry-closes-open',
+    'session-expiry-forgotten-after-refusal',
+    'An auth that is refused stops the timer of the session.',
+    after(({ core, connection, old, effects }) => {
+      if (failed(effects) && old.session !== null) disarm({ core, connection });
+      return undefined;
+    }),
+  ),
+  mutant(
+    'sessions-revocation-closes-open',
+    'session-forgotten-after-refusal',
+    'An auth takes the connection off the list of its session, also where it is refused.',
+    after(({ connection }) => {
+      connection.grant = { ...connection.grant, session: null };
+      return undefined;
+    }),
+  ),
+  mutant(
+    'authentication-refresh-narrows-rooms',
+    'refresh-of-session-not-narrowed',
+    'A token that replaces a session takes the connection out of no room.',
+    ({ authentication, handshake }) => {
+      const came = new WeakSet<Connection>();
+      return {
+        handshake: {
+          greet: (core, connection, at) => {
+            if (connection.grant.session !== null) came.add(connection);
+            return handshake.greet(core, connection, at);
+          },
+        },
+        authentication: {
+          narrowed: (core, connection, fresh) =>
+            came.has(connection) ? [] : authentication.narrowed(core, connection, fresh),
+        },
+      };
+    },
   ),
   mutant(
     'sessions-revoked-refused',
@@ -358,4 +423,4 @@ const kept: readonly Mutant[] = [
 ];
 
 /** Faults of the chapter `sessions`. */
-export const sessions: readonly Mutant[] = [...found, ...cookies, ...ended, ...kept];
+export const sessions: readonly Mutant[] = [...found, ...cookies, ...ended, ...kept, ...users];

@@ -32,17 +32,22 @@ function noticeAfterClose(): WireFault {
   };
 }
 
-// Hands chats to the sockets a moment later, and no longer once the drain has begun.
-function lateDelivery(): NonNullable<Parts['transport']['outbound']> {
+const isChat = (frame: Frame) => payloadOf(frame).subarray(0, 40).includes('"type":"chat"');
+const isReplay = (frame: Frame) => payloadOf(frame).includes('"replay":true');
+
+// Hands some frames to the sockets a moment later, and no longer once the drain has begun.
+function lateDelivery(
+  late: (frame: Frame) => boolean,
+  delayMs = DELAY_MS,
+): NonNullable<Parts['transport']['outbound']> {
   const due = new WeakSet<Frame>();
   return (frame, connection) => {
-    if (due.has(frame) || !payloadOf(frame).subarray(0, 40).includes('"type":"chat"'))
-      return [frame];
+    if (due.has(frame) || !late(frame)) return [frame];
     const copy = { ...frame };
     due.add(copy);
     setTimeout(() => {
       if (!connection.notice) connection.link.send(copy);
-    }, DELAY_MS);
+    }, delayMs);
     return [];
   };
 }
@@ -106,6 +111,22 @@ export const shutdown: readonly Mutant[] = [
   ),
   mutant(
     'shutdown-notice-on-sigterm',
+    'notice-to-users',
+    'The notice is sent to one connection of each user.',
+    wrong((right) => {
+      const told = new Set<string>();
+      return {
+        announce(notice, at, connection) {
+          const { user } = connection.grant;
+          if (told.has(user)) return [];
+          told.add(user);
+          return right.announce(notice, at, connection);
+        },
+      };
+    }),
+  ),
+  mutant(
+    'shutdown-notice-on-sigterm',
     'notice-for-each-room',
     'The notice is sent room by room, and a connection in two rooms gets two.',
     wrong((right) => ({
@@ -114,6 +135,12 @@ export const shutdown: readonly Mutant[] = [
           right.announce(notice, at, connection),
         ).flat(),
     })),
+  ),
+  mutant(
+    'shutdown-notice-on-sigterm',
+    'newcomers-not-told',
+    'Who authenticates while the drain begins is welcomed, and told nothing.',
+    wrong(() => ({ admits: () => true })),
   ),
   mutant(
     'shutdown-notice-on-sigint',
@@ -185,7 +212,26 @@ export const shutdown: readonly Mutant[] = [
     'shutdown-acked-messages-delivered',
     'queue-dropped-in-drain',
     'Deliveries that wait when the drain begins are dropped.',
-    () => ({ transport: { outbound: lateDelivery() } }),
+    () => ({ transport: { outbound: lateDelivery(isChat) } }),
+  ),
+  mutant(
+    'shutdown-acked-messages-delivered',
+    'queue-cut-in-drain',
+    'Connections are closed early in the grace, and TCP is ended a moment after the Close frame was queued.',
+    wrong(() => ({
+      closesIn: ({ grace_ms }) => grace_ms * 0.4,
+      // Counted from the end of the grace.
+      patienceMs: -550,
+    })),
+  ),
+  mutant(
+    'shutdown-acked-messages-delivered',
+    'replay-dropped-in-drain',
+    'What waits of a replay is dropped when the drain begins.',
+    () => ({
+      transport: { outbound: lateDelivery(isReplay, 300) },
+      shutdown: { closesIn: ({ grace_ms }) => grace_ms * 0.4 },
+    }),
   ),
   mutant(
     'shutdown-requests-answered',
@@ -208,6 +254,21 @@ export const shutdown: readonly Mutant[] = [
             : gates.drain(core, connection, incoming),
       },
     }),
+  ),
+  ...(['direct', 'broadcast', 'leave', 'auth'] as const).map((type) =>
+    mutant(
+      'shutdown-requests-answered',
+      `${type}-dropped-in-drain`,
+      `A request of type ${type} after the notice is thrown away, and other requests are answered.`,
+      ({ gates }) => ({
+        gates: {
+          drain: (core, connection, incoming) =>
+            connection.notice && incoming.request.type === type
+              ? []
+              : gates.drain(core, connection, incoming),
+        },
+      }),
+    ),
   ),
   mutant(
     'shutdown-no-welcome-while-draining',
@@ -241,6 +302,23 @@ export const shutdown: readonly Mutant[] = [
     wrong((right) => ({ notice: (core, reason) => right.notice(core, reason, 0.5) })),
   ),
   mutant(
+    'shutdown-retry-after-spread',
+    'retry-after-by-user',
+    'All connections of a user are told to wait for the same time.',
+    wrong((right) => {
+      const times = new Map<string, number>();
+      return {
+        announce(notice, at, connection) {
+          const { user } = connection.grant;
+          const known = times.get(user) ?? notice.retry_after_ms;
+          times.set(user, known);
+          Object.assign(notice, { retry_after_ms: known });
+          return right.announce(notice, at, connection);
+        },
+      };
+    }),
+  ),
+  mutant(
     'shutdown-no-leave-storm',
     'leaves-told-in-drain',
     'Each drained connection is announced to those that are still open.',
@@ -265,7 +343,41 @@ export const shutdown: readonly Mutant[] = [
     'shutdown-exit-status-zero',
     'signal-raised-again',
     'The signal is raised again after the drain, so that the status is 143.',
-    wrong(() => ({ status: 143 })),
+    wrong(() => ({ status: () => 143 })),
+  ),
+  mutant(
+    'shutdown-exit-status-zero',
+    'nothing-to-drain-is-a-failure',
+    'A server with nobody to tell ends as if the signal had not been handled.',
+    ({ shutdown: right }) => {
+      let told = false;
+      return {
+        shutdown: {
+          notice(...args) {
+            told = true;
+            return right.notice(...args);
+          },
+          status: () => (told ? right.status() : 143),
+        },
+      };
+    },
+  ),
+  mutant(
+    'shutdown-exit-status-zero',
+    'cut-is-a-failure',
+    'A server that had to cut a connection exits with status 1.',
+    () => {
+      let status = 0;
+      const socket = (each: Socket) => {
+        const destroy = each.destroy.bind(each);
+        each.destroy = (error) => {
+          if (each.writableLength > 0) status = 1;
+          return destroy(error);
+        };
+      };
+      // Cut soon, so that the end is seen.
+      return { transport: { socket }, shutdown: { status: () => status, patienceMs: 300 } };
+    },
   ),
   mutant(
     'shutdown-second-signal-ends',

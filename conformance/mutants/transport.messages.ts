@@ -43,6 +43,25 @@ function endingOnEmpty(): WireFault {
   };
 }
 
+// The payload of each Ping between fragments is counted to the message, as if so many spaces followed it.
+function countingPings(): WireFault {
+  let counted = 0;
+  let within = false;
+  return {
+    inbound(frame) {
+      if (!isData(frame)) {
+        if (within) counted += frame.payload.length;
+        return [frame];
+      }
+      within = !frame.fin;
+      if (within || counted === 0) return [frame];
+      const payload = Buffer.concat([frame.payload, Buffer.alloc(counted, ' ')]);
+      counted = 0;
+      return [{ ...frame, payload }];
+    },
+  };
+}
+
 /** Faults of the chapter `transport`: messages. */
 export const messages: readonly Mutant[] = [
   mutant(
@@ -58,6 +77,12 @@ export const messages: readonly Mutant[] = [
     'few-fragments',
     'A message may have at most 20 fragments.',
     () => ({ transport: { maxFragments: 20 } }),
+  ),
+  mutant(
+    'limits-message-exact-accepted',
+    'pings-counted-to-message',
+    'Pings between the fragments of a message are counted to its length.',
+    faulty(countingPings),
   ),
   mutant(
     'transport-empty-fragments-accepted',

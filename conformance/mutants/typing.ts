@@ -1,5 +1,6 @@
+import { reply } from '#server/messages.js';
 import type { Parts } from '#server/parts.js';
-import type { Outgoing, Step } from '#server/state.js';
+import type { Connection, Core, Incoming, Outgoing, Step } from '#server/state.js';
 import { type Mutant, mutant } from './mutant.js';
 
 type Typing = Parts['typing'];
@@ -11,19 +12,43 @@ const wrong =
 const event = (change: (event: Outgoing) => Outgoing) =>
   wrong(({ event: right }) => ({ event: (...args) => change(right(...args)) }));
 
+/** Some requests are carried out only for the connection whose typing was the last of that user in the room. */
+export const leftToTypist =
+  (isLeft: (core: Core, incoming: Incoming, key: string) => boolean): Mutant['parts'] =>
+  ({ steps }) => {
+    const typists = new Map<string, Connection>();
+    return {
+      steps: {
+        typing(core, connection, incoming) {
+          const { request, at } = incoming;
+          const key = `${request.room} ${connection.grant.user}`;
+          if (!isLeft(core, incoming, key)) typists.set(key, connection);
+          else if (typists.get(key) !== connection) return reply(core, request, 'ack', {}, at);
+          return (steps['typing'] as Step)(core, connection, incoming);
+        },
+      },
+    };
+  };
+
 /** Whether the server is carrying out a request: what it tells then is no end by time. */
 export const asking = (steps: Readonly<Record<string, Step>>) => {
-  let asked = false;
+  const { asked, steps: watched } = watching(steps);
+  return { asked: () => asked() !== undefined, steps: watched };
+};
+
+/** Which request the server is carrying out. */
+function watching(steps: Readonly<Record<string, Step>>) {
+  let asked: string | undefined;
   const step =
     (type: string): Step =>
     (core, connection, incoming) => {
-      asked = true;
+      asked = type;
       const outcome = (steps[type] as Step)(core, connection, incoming);
-      asked = false;
+      asked = undefined;
       return outcome;
     };
   return { asked: () => asked, steps: { typing: step('typing'), chat: step('chat') } };
-};
+}
 
 // What typing's end by its time tells the user's other rooms; a step's own end tells them nothing.
 const expiringElsewhere =
@@ -44,6 +69,27 @@ const expiringElsewhere =
     };
   };
 
+/** Who has ended typing in some way goes on as one who types, and is not told of when beginning again. */
+const forgetting = (by: 'chat' | 'typing'): Mutant['parts'] => {
+  const told = new Set<string>();
+  return ({ typing: right, steps }) => {
+    const { asked, steps: watched } = watching(steps);
+    return {
+      steps: watched,
+      typing: {
+        relay(core, room, user, event) {
+          const key = `${room} ${user}`;
+          if (event.data['active']) {
+            if (told.has(key)) return undefined;
+            told.add(key);
+          } else if (asked() !== by) told.delete(key);
+          return right.relay(core, room, user, event);
+        },
+      },
+    };
+  };
+};
+
 /** Faults of the chapter `typing`. */
 export const typing: readonly Mutant[] = [
   mutant(
@@ -51,6 +97,41 @@ export const typing: readonly Mutant[] = [
     'typing-swallowed',
     'Typing is acknowledged and told to nobody.',
     wrong(() => ({ relay: () => undefined })),
+  ),
+  mutant(
+    'typing-relayed',
+    'typing-after-chat-swallowed',
+    'A chat ends the typing for the room, and not for the server, which tells of no beginning then.',
+    forgetting('chat'),
+  ),
+  mutant(
+    'typing-relayed',
+    'typing-after-stop-swallowed',
+    '`active: false` ends the typing for the room, and not for the server, which tells of no beginning then.',
+    forgetting('typing'),
+  ),
+  mutant(
+    'typing-relayed',
+    'typing-kept-from-namesakes',
+    'Who types is left out by the name in lower case, or by the number that it may be taken for.',
+    ({ typing: right }) => ({
+      typing: {
+        relay(core, room, user, event) {
+          const alike = (other: string) =>
+            other !== user &&
+            (other.toLowerCase() === user.toLowerCase() || Number(other) === Number(user));
+          for (const { grant } of core.rooms.get(room)?.members ?? [])
+            if (alike(grant.user)) return undefined;
+          return right.relay(core, room, user, event);
+        },
+      },
+    }),
+  ),
+  mutant(
+    'typing-stop-relayed',
+    'stopped-by-its-connection-only',
+    'Only the connection that began a typing can end it.',
+    leftToTypist((_core, { request }) => request.data['active'] !== true),
   ),
   mutant(
     'typing-stop-relayed',
