@@ -23,6 +23,8 @@ describe('trivial peers', () => {
         {
           checks,
           doubts: false,
+          // These answer at once or never.
+          patienceMs: 2_000,
           report: (event) => {
             if (event.event === 'check_end' && event.verdict === 'pass') passed.push(event.check);
           },

@@ -23,6 +23,8 @@ export interface Bounds {
   enough?: (coverage: Coverage) => boolean;
   /** Whether it ends with the first violation. */
   bail?: boolean;
+  /** Whether nobody waits for it any more. */
+  abandoned?: () => boolean;
   /** Conversations at once, from the beginning. */
   jobs: number;
   /** So many when we only wait for the target, as one far away makes us do; default `jobs`. */
@@ -92,7 +94,7 @@ export async function campaign(
   let missing = false;
   let deserted = 0;
   const goesOn = () => {
-    if (deserted >= DESERTED) return false;
+    if (deserted >= DESERTED || bounds.abandoned?.()) return false;
     if (bounds.bail && result.findings.length > 0) return false;
     const spent = performance.now() - start;
     if (spent < bounds.timeMs) return true;

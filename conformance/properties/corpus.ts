@@ -122,6 +122,12 @@ export const corpus: readonly Script[] = [
     rooms: 1,
     ops: [...all('join', [0, 1]), op('typing', 0), op('join', 2), op('typing', 2)],
   },
+  // Typing that nothing ends.
+  {
+    clients: users(0, 1, 2),
+    rooms: 1,
+    ops: [...all('join', [0, 1, 2]), ...all('typing', [0, 1, 2])],
+  },
   // Messages without an id, inside and outside.
   {
     clients: users(0, 1),

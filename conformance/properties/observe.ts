@@ -14,7 +14,7 @@ import { type Announced, announcedBy, type Trace } from './trace.js';
 
 /** How conversations are generated and what becomes of the failed ones. */
 export interface ObserveOptions {
-  /** For how long conversations are begun at least, in milliseconds; default 4,000. */
+  /** For how long conversations are begun at least, in milliseconds; default 2,000. */
   timeMs?: number;
   /** So many conversations, however long they take, in place of a time. */
   count?: number;
@@ -43,7 +43,9 @@ export interface Observation {
   heldMs: number;
 }
 
-const TIME_MS = 4_000;
+const TIME_MS = 2_000;
+/** Conversations that a run has at least, as long as the target is no slower than a rare situation is waited for. */
+const LEAST = 500;
 const JOBS = 12;
 const MOST_JOBS = 48;
 /** A rare situation is waited for until then, in milliseconds. */
@@ -56,6 +58,8 @@ const SMALLER_MS = 40_000;
 const CORPUS_ROUNDS = 2;
 /** Drawn scripts between two that make mistakes, in turn: few enough that 500 make every mistake often enough. */
 const BETWEEN = [1, 2];
+/** Drawn scripts between any two of the others, once all of these were held. */
+const BETWEEN_AGAIN = 3;
 
 /** For how long conversations are begun at least, in milliseconds. */
 export function timeOf({ timeMs, count }: ObserveOptions): number {
@@ -76,9 +80,12 @@ export async function observe(stage: Stage, options: ObserveOptions): Promise<Ob
     jobs: jobs ?? JOBS,
     mostJobs: jobs ?? MOST_JOBS,
     bail,
+    abandoned: () => stage.ended,
     longestMs: Math.max(timeMs, LONGEST_MS),
-    enough: ({ rules }) =>
-      swept && due.every((rule) => situations(rules, rule) >= judged[rule].floor),
+    enough: ({ conversations, rules }) =>
+      swept &&
+      conversations >= LEAST &&
+      due.every((rule) => situations(rules, rule) >= judged[rule].floor),
   };
   const drawn = endless(announced, stage.urls.length, seed, () => {
     swept = true;
@@ -102,7 +109,10 @@ function toldOtherwise(trace: Trace, welcome: Welcome): boolean {
   );
 }
 
-/** Scripts without end: the corpus, then drawn ones between those that make mistakes; `swept` is told when all were made. */
+/**
+ * Scripts without end: the corpus, then drawn ones between those that make mistakes; `swept` is told when all were
+ * made. After that the drawn ones prevail, but what a busy machine left undecided comes about again.
+ */
 function* endless(
   { features, limits }: Announced,
   instances: number,
@@ -120,7 +130,11 @@ function* endless(
     }
   }
   swept();
-  yield* drawn;
+  for (let round = SWEEPS; ; round += 1)
+    for (const script of [...corpus, ...sweep(round, limits.max_protocol_errors - 1)]) {
+      yield spread(script, instances, round);
+      for (let count = 0; count < BETWEEN_AGAIN; count += 1) yield drawn.next().value as Script;
+    }
 }
 
 /** The clients of a script over the instances of a cluster. */

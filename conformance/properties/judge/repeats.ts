@@ -35,7 +35,7 @@ function tell(
   const code = refusal(request);
   const answer =
     code === undefined
-      ? `an ack${request.reply?.message.data.duplicate ? ' with duplicate: true' : ''}`
+      ? `an ack with ${JSON.stringify(request.reply?.message.data)}`
       : `the error ${code}`;
   findings.add({
     rule,
@@ -205,7 +205,7 @@ function duplicate(
     facts,
     request,
     'resume-duplicate-same-ack',
-    `the data of the first ack, ${JSON.stringify(originals[0]?.reply?.message.data)}, not ${JSON.stringify(own)}`,
+    `an ack with ${JSON.stringify({ ...originals[0]?.reply?.message.data, duplicate: true })}: the data of the first`,
     originals,
     findings,
   );
