@@ -1,5 +1,4 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import { PROGRESS } from './redis-deadlines.js';
 import { scripts } from './redis-scripts.js';
 
 /** One connection, or one to each node of a cluster. */
@@ -7,6 +6,10 @@ export type Client = Redis | Cluster;
 
 const RETRY = { leastMs: 50, mostMs: 1_000 };
 const CLUSTER = 'redis+cluster:';
+
+// Commands have the deadlines of the link, which know of a busy loop; the handshake has none of them. It may take so
+// many times as long: the answer to it may have come, and this process may be too busy to read it.
+const HANDSHAKE = 10;
 
 /** Whether a URL names the nodes of a Redis Cluster. */
 export function isCluster(url: string): boolean {
@@ -21,8 +24,6 @@ export function createClient(url: string, deadlineMs: number): Client {
 function options(deadlineMs: number) {
   return {
     connectTimeout: deadlineMs,
-    // For the handshake alone: all else has the deadlines of the link, which know of a busy loop, and end before this.
-    commandTimeout: 2 * PROGRESS * deadlineMs,
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
     maxRetriesPerRequest: 0,
@@ -37,7 +38,7 @@ function backoff(attempt: number): number {
 }
 
 function single(url: string, deadlineMs: number): Redis {
-  return new Redis(url, {
+  const client = new Redis(url, {
     ...options(deadlineMs),
     scripts: { ...scripts },
     enableOfflineQueue: false,
@@ -45,6 +46,12 @@ function single(url: string, deadlineMs: number): Redis {
     retryStrategy: backoff,
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
   });
+  let late: NodeJS.Timeout | undefined;
+  client.on('connect', () => {
+    late = setTimeout(() => client.disconnect(true), HANDSHAKE * deadlineMs).unref();
+  });
+  for (const end of ['ready', 'close']) client.on(end, () => clearTimeout(late));
+  return client;
 }
 
 function cluster(url: string, deadlineMs: number): Cluster {
@@ -63,6 +70,8 @@ function cluster(url: string, deadlineMs: number): Cluster {
       maxRedirections: 4,
       redisOptions: {
         ...options(deadlineMs),
+        // Longer than any deadline of the link: it is for the handshake alone.
+        commandTimeout: HANDSHAKE * deadlineMs,
         ...(password ? { password } : {}),
         ...(username ? { username } : {}),
       },

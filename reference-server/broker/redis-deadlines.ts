@@ -5,13 +5,11 @@ interface Pending {
 
 const TICK_MS = 100;
 
-/** As long as answers keep coming, a deadline is so many times as long. */
-export const PROGRESS = 5;
-
 /**
  * One deadline for everything that waits for Redis. It is looked at between two turns of the event loop in
  * which sockets were read: an answer that has come while this process was busy is never called late. Nor is one that
- * waits its turn: where answers come in order, those that come show that the others are on their way.
+ * waits its turn: where answers come in order, those that come show that the others are on their way, so that the
+ * deadline begins anew with each.
  */
 export class Deadlines {
   readonly #ms: number;
@@ -77,10 +75,9 @@ export class Deadlines {
   }
 
   #late(): Pending[] {
-    const now = performance.now();
-    const progress = this.#ordered && now - this.#heard < this.#ms;
-    const limit = now - (progress ? PROGRESS : 1) * this.#ms;
+    const limit = performance.now() - this.#ms;
     const late: Pending[] = [];
+    if (this.#ordered && this.#heard > limit) return late;
     // In the order of their beginning: the first that is in time ends the search.
     for (const pending of this.#pending) {
       if (pending.since > limit) break;

@@ -11,8 +11,8 @@ export interface RedisLinkOptions {
   /** `redis://`, `rediss://`, or `redis+cluster://` with the nodes to begin with, comma-separated. */
   readonly url: string;
   /**
-   * Milliseconds after which a command without an answer counts as failed; 2,000 unless said. As long as answers to
-   * other commands come over the same connection, it is five times that.
+   * Milliseconds after which a command without an answer counts as failed; 2,000 unless said. Where one connection
+   * carries all answers, each that comes begins them anew for those behind it.
    */
   readonly deadlineMs?: number;
   readonly log?: (event: Readonly<Record<string, unknown>>) => void;

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { systemClock as now } from '../clock.js';
@@ -166,6 +168,31 @@ overRedisServer('a Redis that stands still', () => {
       expect((await b.broker.members('room')).members).toEqual(['bob']);
     });
     expect(await b.broker.enter(ann, 1, now())).toBe(true);
+  });
+});
+
+overRedisServer('a handshake that nobody answers', () => {
+  it('is given up, and another one is tried', async () => {
+    let connections = 0;
+    const door = createServer((near) => {
+      connections += 1;
+      if (connections === 1) return;
+      const far = connect(Number(new URL(redis.url).port), '127.0.0.1');
+      near.pipe(far).pipe(near);
+      for (const socket of [near, far]) socket.on('error', () => far.destroy());
+    });
+    door.listen(0, '127.0.0.1');
+    await once(door, 'listening');
+    const { port } = door.address() as AddressInfo;
+    const link = new RedisLink({ url: `redis://127.0.0.1:${port}`, deadlineMs: 100 });
+    try {
+      await link.open({ settle: async () => {}, lost: () => {}, push: () => {} }, 0);
+      await up(link);
+      expect(connections).toBe(2);
+    } finally {
+      link.close();
+      door.close();
+    }
   });
 });
 
