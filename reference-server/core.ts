@@ -41,15 +41,19 @@ export async function createCore(
 ): Promise<Core> {
   // A broker may speak before the core stands. Nobody is connected yet: it concerns nobody.
   let standing: Core | null = null;
+  const has = (feature: string) => config.features.has(feature);
   const listener: Listener = {
     item(item) {
       if (standing) deliver(standing, item);
     },
+    // Another instance may have a profile that this one does not announce: what belongs to it is not sent here.
     direct(to, message) {
-      if (standing) deliverTo(standing, parts.direct.recipients(standing, to, message), message);
+      if (standing && has('direct'))
+        deliverTo(standing, parts.direct.recipients(standing, to, message), message);
     },
     broadcast(message) {
-      if (standing) deliverTo(standing, parts.broadcast.recipients(standing, message), message);
+      if (standing && has('broadcast'))
+        deliverTo(standing, parts.broadcast.recipients(standing, message), message);
     },
     revoked(session) {
       if (standing) closeRevoked(standing, session);

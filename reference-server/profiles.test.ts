@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { validateServer } from '#schemas/validate.js';
+import type { Listener } from './broker/broker.js';
+
+import { aloneInMemory } from './core.js';
 import { type Client, world } from './fixtures/core.js';
 import { drain } from './shutdown.js';
 
@@ -47,6 +50,28 @@ describe('broadcast', () => {
     await bob.send({ type: 'broadcast', data: { text: 'all' } });
     expect(bob.take()).toMatchObject([{ data: { code: 'forbidden' } }]);
     expect(ann.take()).toEqual([]);
+  });
+});
+
+describe('another instance', () => {
+  it.each([
+    [['operations'], []],
+    [
+      ['direct', 'broadcast'],
+      ['direct', 'broadcast'],
+    ],
+  ])('reaches those of one that announces %j with %j', async (features, types) => {
+    let told: Listener | undefined;
+    const { connect } = await world({ features }, (name, listener, ...more) => {
+      told = listener;
+      return aloneInMemory(name, listener, ...more);
+    });
+    const ann = await connect('ann');
+    ann.take();
+    const rest = { from: 'bob', timestamp: '2030-01-01T00:00:00.000Z' };
+    told?.direct('ann', { type: 'direct', id: 'd', ...rest, data: { to: 'ann', text: 'x' } });
+    told?.broadcast({ type: 'broadcast', id: 'b', ...rest, data: { text: 'x' } });
+    expect(ann.take().map(({ type }) => type)).toEqual(types);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Unit } from './assembler.js';
 import type { Said } from './course.js';
-import { judgeClose } from './faults.js';
+import { type FrameFault, judgeClose } from './faults.js';
 import { closePayload, type Frame, type FrameInit, opcodes } from './frames.js';
 import type { HandshakeResponse, RequestInit } from './handshake.js';
 import { closeHint } from './hints.js';
@@ -371,14 +371,17 @@ export class Connection {
       features: Array.isArray(features) ? features.map(String) : undefined,
       requested: (ref) => this.#requests.get(ref) ?? [],
     });
-    if (this.host.parlor) for (const fault of faults) this.host.finding(fault);
+    const aside = this.host.isAside(message);
+    // An instance that was started without a profile shares its broker with those that have it.
+    const mine = (fault: FrameFault) => !(aside && fault.rule === 'messages-type-announced');
+    if (this.host.parlor) for (const fault of faults.filter(mine)) this.host.finding(fault);
     if (message.type === 'welcome') this.firstWelcome ??= message;
     if (message.type === 'error') this.host.outages.refused(message.data.code, this.label);
     if (message.ref !== undefined && this.asked(message.ref)) this.#answered.add(message.ref);
     const received: Received = { message, raw, at };
     // From `welcome` on, events of the application are its own business.
     const foreign = this.firstWelcome !== undefined && isApplications(message);
-    if (foreign || this.host.isAside(message)) this.inbox.note(received);
+    if (foreign || aside) this.inbox.note(received);
     else this.inbox.add(received);
   }
 

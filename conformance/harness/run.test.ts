@@ -23,6 +23,8 @@ interface Manners {
   pingMs?: number;
   /** How many joins, and how many connections after the first three, find its store out of reach. */
   outage?: { joins?: number; connections?: number };
+  /** Sends an unannounced broadcast with each chat, as from this user; null: from whoever chats. */
+  broadcaster?: string | null;
 }
 
 const running = new Set<Instance>();
@@ -39,6 +41,7 @@ const tiny =
     members: listed,
     pingMs = 0,
     outage,
+    broadcaster,
   }: Manners = {}) =>
   async (env: Env): Promise<Instance> => {
     const server = new WebSocketServer({ port: Number(env['PORT'] ?? 0), host: '127.0.0.1' });
@@ -85,6 +88,13 @@ const tiny =
         else if (type === 'chat') {
           seq += 1;
           const event = { type, id: `e${seq}`, room, from: user, seq, data, timestamp: now() };
+          if (broadcaster !== undefined)
+            send({
+              type: 'broadcast',
+              id: `b${seq}`,
+              from: broadcaster ?? user,
+              data: { text: 'x' },
+            });
           reply({ type: 'ack', data: { id: event.id, seq } });
           for (const each of leak ? server.clients : members.keys())
             each.send(JSON.stringify(event));
@@ -515,6 +525,15 @@ describe('a run', () => {
       [joined.id, 'pass'],
       [own.id, 'fail'],
     ]);
+  });
+
+  it.each([
+    [null, ['messages-type-announced']],
+    ['somebody of another check', []],
+  ])('of a broadcast that is not announced, from %s, finds %j', async (broadcaster, rules) => {
+    const { events } = await run({ broadcaster }, { checks: [quiet] });
+    const found = events.flatMap((event) => (event.event === 'finding' ? [event.rule] : []));
+    expect(found).toEqual(rules);
   });
 
   it('starts a server of its own for a check that asks for it', async () => {
