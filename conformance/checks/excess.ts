@@ -12,8 +12,11 @@ export async function whyAdmitted(
   somebody: () => Promise<Attempts>,
   guess: string,
 ): Promise<string | undefined> {
-  if (tries.surplus === 0) return undefined;
-  const other = await somebody();
+  return tries.surplus === 0 ? undefined : whyMore(await somebody(), guess);
+}
+
+/** The likely cause of one message too many, told by a burst of somebody else of whom no message was counted yet. */
+export async function whyMore(other: Attempts, guess: string): Promise<string> {
   // What overflowed may be another bucket than the one that is probed.
   const { limit, close_after } = other.rate;
   // The burst could end the connection of somebody else, and tell less than what is known.

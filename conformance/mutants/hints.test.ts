@@ -22,7 +22,7 @@ const over = (more: number): Pick<Mutant, 'parts'> => ({
   }),
 });
 
-/** The hints of what fails, by rule. */
+/** The hints of what fails, by id. */
 async function hints(
   server: Pick<Mutant, 'parts'>,
   checks: readonly Check[],
@@ -34,12 +34,14 @@ async function hints(
       checks,
       report: (event) => {
         if (event.event === 'check_end' && event.verdict === 'fail')
-          told.set(event.rule, event.failure?.hint ?? '');
+          told.set(event.check, event.failure?.hint ?? '');
       },
     },
   );
   return told;
 }
+
+const ruleOf = (id: string) => id.replace(/\/.*/, '');
 
 const of = (checks: readonly Check[], ...rules: string[]) =>
   checks.filter(({ rule }) => rules.includes(rule));
@@ -56,16 +58,18 @@ describe('the hint of a limiter', () => {
       'rates-denied-counted',
     ];
     const told = await hints(over(1), of(rates, ...rules));
-    expect([...told.keys()].sort()).toEqual([...rules].sort());
-    for (const hint of told.values())
-      expect(hint).toMatch(/^Off by one: of 12 messages at once 11 are admitted\./);
+    expect([...new Set([...told.keys()].map(ruleOf))].sort()).toEqual([...rules].sort());
+    for (const [id, hint] of told)
+      expect(hint, id).toMatch(/^Off by one: of (12|22) messages at once (11|21) are admitted\./);
   });
 
   it('says that the limit is another one', async () => {
     const told = await hints(over(5), of(rates, 'rates-over-refused', refill));
-    expect(told.size).toBe(2);
-    for (const hint of told.values())
-      expect(hint).toMatch(/^All of 12 messages at once are admitted: no limit of 10 holds\./);
+    expect(told.size).toBeGreaterThan(1);
+    for (const [id, hint] of told)
+      expect(hint, id).toMatch(
+        /^All of (12|22) messages at once are admitted: no limit of [12]0 holds\./,
+      );
   });
 
   it.each([
@@ -73,9 +77,15 @@ describe('the hint of a limiter', () => {
     ['window-a-third', refill, /, 10 of 11 messages are admitted: the window is over/],
     ['fixed-window', 'rates-no-fixed-window', /^After a whole window more than the oldest 5/],
     ['limiter-per-connection', 'rates-user-scope-shared', /key is the connection/],
-    ['denied-messages-free', 'rates-denied-counted', /^Ask the limiter before membership/],
+    [
+      'denied-messages-free',
+      'rates-denied-counted',
+      /^Ask the limiter before (membership|the scope is looked at)/,
+    ],
   ])('is about what is wrong with %s', async (name, rule, said) => {
-    expect((await hints(named(name), of(rates, rule))).get(rule)).toMatch(said);
+    const told = await hints(named(name), of(rates, rule));
+    expect(told.size).toBeGreaterThan(0);
+    for (const [id, hint] of told) expect(hint, id).toMatch(said);
   });
 });
 
