@@ -13,11 +13,12 @@ import type { Preflight } from './preflight.js';
 import { type Death, Pulse } from './pulse.js';
 import type { RunOptions } from './run.js';
 import { Schedule } from './schedule.js';
-import { ROOT_DIED, ROOT_NO_WELCOME, type StageRun } from './shared.js';
+import { MOST_AT_DOOR, ROOT_DIED, ROOT_NO_WELCOME, type StageRun } from './shared.js';
 import type { Stage } from './stage.js';
 import { Stalls } from './stalls.js';
 import { Surplus } from './surplus.js';
 import type { RunningTarget } from './target.js';
+import { Turns } from './turns.js';
 import { Violation } from './verdict.js';
 import type { Watchdog } from './watchdog.js';
 
@@ -42,6 +43,7 @@ export class Conductor implements StageRun {
   readonly doubts: boolean;
   readonly observed = new Map<string, { since: number; outcome: Promise<unknown> }>();
   readonly surplus = new Surplus();
+  readonly door = new Turns(MOST_AT_DOOR);
   hopeless: Violation | undefined;
   readonly #options: RunOptions;
   readonly #report: Reporter;

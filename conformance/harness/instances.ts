@@ -1,5 +1,6 @@
 import type { Overrides } from './contract.js';
 import type { Instance } from './process.js';
+import { Turns } from './turns.js';
 import { NotExercised } from './verdict.js';
 
 /** Why a check is not exercised that needs a server of its own. */
@@ -10,17 +11,10 @@ export type Launch = (overrides: Overrides) => Promise<Instance>;
 
 /** Lets at most `limit` servers start at once: starting costs more processor time than running. */
 export function inTurn(launch: Launch, limit: number): Launch {
-  const waiting: (() => void)[] = [];
-  let starting = 0;
+  const turns = new Turns(limit);
   return async (overrides) => {
-    if (starting >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
-    starting += 1;
-    try {
-      return await launch(overrides);
-    } finally {
-      starting -= 1;
-      waiting.shift()?.();
-    }
+    const done = await turns.take();
+    return launch(overrides).finally(done);
   };
 }
 

@@ -4,11 +4,12 @@ import { Journal } from './journal.js';
 import { isObject } from './message.js';
 import { Outages } from './outages.js';
 import { listens } from './process.js';
-import type { StageRun } from './shared.js';
+import { MOST_AT_DOOR, type StageRun } from './shared.js';
 import { Stage } from './stage.js';
 import { Stalls } from './stalls.js';
 import { Surplus } from './surplus.js';
 import type { RunningTarget } from './target.js';
+import { Turns } from './turns.js';
 import { TargetError, UsageError, Violation } from './verdict.js';
 import type { Watchdog } from './watchdog.js';
 import type { Welcome } from './welcome.js';
@@ -38,6 +39,7 @@ export async function preflight(target: RunningTarget, watchdog: Watchdog): Prom
     seed: 0,
     observed: new Map(),
     surplus: new Surplus(),
+    door: new Turns(MOST_AT_DOOR),
     interruption: new Interruption(),
     instances: new Instances(undefined),
     welcomed: () => {},

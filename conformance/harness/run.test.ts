@@ -23,6 +23,8 @@ interface Manners {
   pingMs?: number;
   /** How many joins, and how many connections after the first three, find its store out of reach. */
   outage?: { joins?: number; connections?: number };
+  /** How long it takes, one after the other, for each opening handshake of those it does not know from the beginning. */
+  doorMs?: number;
   /** Sends an unannounced broadcast with each chat, as from this user; null: from whoever chats. */
   broadcaster?: string | null;
 }
@@ -42,9 +44,19 @@ const tiny =
     pingMs = 0,
     outage,
     broadcaster,
+    doorMs = 0,
   }: Manners = {}) =>
   async (env: Env): Promise<Instance> => {
-    const server = new WebSocketServer({ port: Number(env['PORT'] ?? 0), host: '127.0.0.1' });
+    let door = Promise.resolve();
+    const server = new WebSocketServer({
+      port: Number(env['PORT'] ?? 0),
+      host: '127.0.0.1',
+      verifyClient({ req }, answer) {
+        const known = isRunner(verify(req, env['PARLOR_TOKEN_SECRET'] ?? ''));
+        door = door.then(() => new Promise((resolve) => setTimeout(resolve, known ? 0 : doorMs)));
+        void door.then(() => answer(true));
+      },
+    });
     await new Promise((resolve) => server.once('listening', resolve));
     const instance = asInstance(server);
     const rooms = new Map<string, Map<WebSocket, string>>();
@@ -54,7 +66,7 @@ const tiny =
     server.on('connection', (socket, request) => {
       const user = verify(request, env['PARLOR_TOKEN_SECRET'] ?? '');
       if (!user) return socket.close(4001, 'token_invalid');
-      if (!/canary|preflight|probe/.test(user) && left.connections > 0) {
+      if (!isRunner(user) && left.connections > 0) {
         left.connections -= 1;
         return socket.close(4103, 'backend_unavailable');
       }
@@ -138,6 +150,8 @@ function verify({ url }: IncomingMessage, secret: string): string | undefined {
   if (signature !== right) return undefined;
   return JSON.parse(Buffer.from(claims ?? '', 'base64url').toString()).sub;
 }
+
+const isRunner = (user: string | undefined) => /canary|preflight|probe/.test(user ?? '');
 
 function welcomeData(user: string, env: Env) {
   return {
@@ -237,6 +251,11 @@ describe('a run', () => {
     });
     const { ends } = await run({ pingMs: 250 }, { checks: [many] });
     expect(ends.map(({ verdict, failure }) => [verdict, failure])).toEqual([['pass', undefined]]);
+  });
+
+  it('waits at a door where others are let in, one after the other', async () => {
+    const { ends } = await run({ doorMs: 1_500 }, { checks: [joined] });
+    expect(ends.map(({ verdict }) => verdict)).toEqual(['pass']);
   });
 
   it('names one root when nobody is welcomed, and does not wait for the others', async () => {

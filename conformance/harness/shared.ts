@@ -4,6 +4,7 @@ import type { Outages } from './outages.js';
 import type { Stalls } from './stalls.js';
 import type { Surplus } from './surplus.js';
 import type { RunningTarget } from './target.js';
+import type { Turns } from './turns.js';
 import { Violation } from './verdict.js';
 import type { Watchdog } from './watchdog.js';
 import type { Welcome } from './welcome.js';
@@ -27,6 +28,8 @@ export interface StageRun {
   readonly observed: Map<string, { since: number; outcome: Promise<unknown> }>;
   /** What the connections of the run have received unasked. */
   readonly surplus: Surplus;
+  /** The opening handshakes and HTTP requests that are under way: a server that lets in slowly is not overrun. */
+  readonly door: Turns;
   /** The end of the run from outside. */
   readonly interruption: Interruption;
   /** The servers that checks ask for. */
@@ -34,6 +37,9 @@ export interface StageRun {
   /** Why connecting is hopeless, once it has proved to be. */
   readonly hopeless: Violation | undefined;
 }
+
+/** So many may be at the door at once. */
+export const MOST_AT_DOOR = 32;
 
 /** Roots that several failures may share: connecting fails, or the server has died. */
 export const ROOT_NO_WELCOME = 'no welcome';

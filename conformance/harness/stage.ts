@@ -68,6 +68,8 @@ export class Stage extends Assertions {
   readonly #run: StageRun;
   readonly #namespace: string;
   readonly #peers = new Set<Peer>();
+  /** Where opening handshakes and HTTP requests are under way. */
+  readonly #entering = new Set<{ readonly url: string }>();
   readonly #aborts = new Set<() => void>();
   readonly #undos = new Set<() => Promise<void>>();
   readonly #waits: Waits;
@@ -84,7 +86,7 @@ export class Stage extends Assertions {
   constructor(run: StageRun, journal: Journal, nonce: string, final: boolean, own?: Instance) {
     super();
     this.#run = run;
-    this.#waits = new Waits(run.watchdog, () => this.#elsewhere());
+    this.#waits = new Waits(run.watchdog, () => this.#unseen());
     this.#own = own;
     this.journal = journal;
     this.final = final;
@@ -248,6 +250,7 @@ export class Stage extends Assertions {
         `the target has ${this.urls.length} instances, this check needs ${Number(at) + 1}`,
       );
     if (token !== undefined) this.secret(token);
+    const inside = await this.#enter(address);
     const peer = new Peer(
       this.#host,
       label,
@@ -260,7 +263,7 @@ export class Stage extends Assertions {
     );
     peer.autoPong = autoPong;
     this.#peers.add(peer);
-    await peer.opened();
+    await peer.opened().finally(inside);
     return peer;
   };
 
@@ -270,14 +273,16 @@ export class Stage extends Assertions {
     init: HttpInit & { at?: number | Instance } = {},
   ): Promise<HttpAnswer> => {
     const { at = 0 } = init;
-    const url = new URL((typeof at === 'number' ? this.urls[at] : at.url) ?? '');
+    const address = (typeof at === 'number' ? this.urls[at] : at.url) ?? '';
+    const inside = await this.#enter(address);
+    const url = new URL(address);
     url.protocol = url.protocol === 'wss:' ? 'https:' : 'http:';
     const target = new URL(path, url);
     this.journal.add('http', 'sent', 'http', `${init.method ?? 'GET'} ${path}`);
     const answer = await this.within(httpRequest(target, init), {
       expected: `an answer to ${init.method ?? 'GET'} ${path}`,
       actual: 'no complete answer came',
-    });
+    }).finally(inside);
     this.journal.add('http', 'received', 'http', `HTTP ${answer.status} ${answer.body}`);
     return answer;
   };
@@ -516,16 +521,36 @@ export class Stage extends Assertions {
     return ![...this.#peers].some((peer) => from === (peer.verified ?? peer.user));
   }
 
-  // The canary speaks with one server. Whether another is only held up, a connection of nobody's tells.
-  #elsewhere(): Promise<void> | undefined {
+  // The canary speaks with one server, and went through its door long ago. Whether another one, or the door, is only
+  // held up, a connection of nobody's tells.
+  #unseen(): Promise<void> | undefined {
     const watched = new URL(this.#run.target.urls[0] ?? '').href;
-    const others = new Set([...this.#peers].map(({ url }) => url.href));
-    others.delete(watched);
-    if (others.size === 0 || this.#mute) return undefined;
-    this.#knocking ??= this.#knock([...others]).finally(() => {
+    const unseen = new Set([...this.#peers].map(({ url }) => url.href));
+    unseen.delete(watched);
+    for (const { url } of this.#entering) unseen.add(url);
+    if (unseen.size === 0 || this.#mute) return undefined;
+    this.#knocking ??= this.#knock([...unseen]).finally(() => {
       this.#knocking = undefined;
     });
     return this.#knocking;
+  }
+
+  // Waits for its turn at the door. @returns what says that it is through
+  async #enter(address: string): Promise<() => void> {
+    const back = await this.#run.door.take();
+    const entry = { url: new URL(address).href };
+    const inside = () => {
+      this.#entering.delete(entry);
+      this.#aborts.delete(inside);
+      back();
+    };
+    if (this.#ended) {
+      inside();
+      return never();
+    }
+    this.#entering.add(entry);
+    this.#aborts.add(inside);
+    return inside;
   }
 
   async #knock(urls: readonly string[]): Promise<void> {
