@@ -8,10 +8,12 @@ import { conversations } from '#conformance/properties/index.js';
 const HELP = `npm run conformance:stalls -- [flags]
 
 Runs the whole suite against the reference server while its servers are stopped (SIGSTOP) and continued at random moments,
-as a machine does that is short of processors or memory: a right server is never called wrong.
+as a machine does that is short of processors or memory; or while each turn of their event loops takes long, as it does with
+synchronous work: a right server is never called wrong.
 
   --runs <count>      default 1
   --longest <ms>      for how long a server is stopped at most; default 9000
+  --busy <ms>         in place of that: for how long each turn of a server's event loop is busy with nothing (Node.js only)
   --command <cmd>     what starts a server; default: the built reference server
 `;
 
@@ -19,6 +21,7 @@ const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '1' },
     longest: { type: 'string', default: '9000' },
+    busy: { type: 'string', default: '0' },
     command: { type: 'string', default: 'node dist/reference-server/bundle/start.cjs' },
     help: { type: 'boolean', default: false },
   },
@@ -28,7 +31,7 @@ const { values } = parseArgs({
 const MOST_BETWEEN_MS = 1_000;
 const SHORTEST_MS = 200;
 
-function whole(name: 'runs' | 'longest'): number {
+function whole(name: 'runs' | 'longest' | 'busy'): number {
   if (!/^\d+$/.test(values[name]))
     throw new Error(`--${name} takes a whole number, not '${values[name]}'`);
   return Number(values[name]);
@@ -66,8 +69,13 @@ function stalling(instances: ReadonlySet<Instance>, longestMs: number): () => nu
   };
 }
 
+const busy = (ms: number): Env => ({
+  NODE_OPTIONS: `--import ${new URL('busy.js', import.meta.url).href}`,
+  BUSY_MS: String(ms),
+});
+
 // What the server is accused of; inconclusive is allowed, as the machine is a bad one.
-async function accusations(longestMs: number): Promise<number> {
+async function accusations(longestMs: number, busyMs: number): Promise<number> {
   const instances = new Set<Instance>();
   const launch = commandLauncher(values.command);
   const start = async (env: Env) => {
@@ -76,9 +84,9 @@ async function accusations(longestMs: number): Promise<number> {
     return instance;
   };
   const found: string[] = [];
-  const stop = stalling(instances, longestMs);
+  const stop = busyMs > 0 ? () => 0 : stalling(instances, longestMs);
   const end = await runConformance(
-    { start, env: { PARLOR_LOG: 'off' }, logs: true },
+    { start, env: { PARLOR_LOG: 'off', ...(busyMs > 0 && busy(busyMs)) }, logs: true },
     {
       checks: [...checks, ...conversations({})],
       report: (event) => {
@@ -89,8 +97,10 @@ async function accusations(longestMs: number): Promise<number> {
     },
   );
   const { pass, inconclusive } = end.totals;
+  const stalls = stop();
+  const how = busyMs > 0 ? `busy for ${busyMs} ms` : `${stalls} stalls`;
   console.log(
-    `${found.length === 0 ? 'kept  ' : 'broken'}  ${stop()} stalls, ${pass} passed, ${inconclusive} inconclusive, ${Math.round(end.duration_ms / 1_000)} s`,
+    `${found.length === 0 ? 'kept  ' : 'broken'}  ${how}, ${pass} passed, ${inconclusive} inconclusive, ${Math.round(end.duration_ms / 1_000)} s`,
   );
   for (const each of found) console.log(`        ${each}`);
   return found.length;
@@ -98,9 +108,10 @@ async function accusations(longestMs: number): Promise<number> {
 
 if (values.help) console.log(HELP);
 else {
-  const [runs, longestMs] = [whole('runs'), whole('longest')];
+  const [runs, longestMs, busyMs] = [whole('runs'), whole('longest'), whole('busy')];
   let failed = 0;
-  for (let run = 0; run < runs; run += 1) if ((await accusations(longestMs)) > 0) failed += 1;
+  for (let run = 0; run < runs; run += 1)
+    if ((await accusations(longestMs, busyMs)) > 0) failed += 1;
   console.log(`${runs - failed} passed, ${failed} failed`);
   process.exitCode = failed > 0 ? 1 : 0;
 }
