@@ -527,7 +527,8 @@ export class Stage extends Assertions {
     const watched = new URL(this.#run.target.urls[0] ?? '').href;
     const unseen = new Set([...this.#peers].map(({ url }) => url.href));
     unseen.delete(watched);
-    for (const { url } of this.#entering) unseen.add(url);
+    // Before anybody was welcomed, a door that stays shut is all there is to see.
+    if (this.#run.welcome) for (const { url } of this.#entering) unseen.add(url);
     if (unseen.size === 0 || this.#mute) return undefined;
     this.#knocking ??= this.#knock([...unseen]).finally(() => {
       this.#knocking = undefined;
