@@ -58,14 +58,14 @@ async function meet(t: Stage, at: Instance): Promise<Crowd> {
       );
     await pause(100);
   }
-  inTime(t, begin);
+  leftAlone(t, begin);
   const last = await t.connect('last', { at });
   const { data: late } = await last.joins('stadium');
   return { all: (await host.members('stadium')).data, late, user: last.user };
 }
 
 // Tokens that a command mints may take long, and so may handshakes; the first may have been given up by then.
-function inTime(t: Stage, begin: number): void {
+function leftAlone(t: Stage, begin: number): void {
   if (performance.now() - begin > SILENT_MS)
     t.notExercised(
       `${CROWD} users take more than ${SILENT_MS / 1_000} s to connect, and a heartbeat leaves them alone for no longer`,
@@ -75,7 +75,7 @@ function inTime(t: Stage, begin: number): void {
 async function connected(t: Stage, at: Instance, begin: number): Promise<Peer[]> {
   const fans: Peer[] = [];
   while (fans.length < CROWD - 1) {
-    inTime(t, begin);
+    leftAlone(t, begin);
     const first = fans.length + 1;
     const count = Math.min(AT_ONCE, CROWD - first);
     const some = Array.from({ length: count }, (_, i) => t.connect(`fan${first + i}`, { at }));
