@@ -1,6 +1,6 @@
 import type { Unit } from './assembler.js';
 import type { Said } from './course.js';
-import { type FrameFault, judgeClose } from './faults.js';
+import { judgeClose } from './faults.js';
 import { closePayload, type Frame, type FrameInit, opcodes } from './frames.js';
 import type { HandshakeResponse, RequestInit } from './handshake.js';
 import { closeHint } from './hints.js';
@@ -372,9 +372,10 @@ export class Connection {
       requested: (ref) => this.#requests.get(ref) ?? [],
     });
     const aside = this.host.isAside(message);
-    // An instance that was started without a profile shares its broker with those that have it.
-    const mine = (fault: FrameFault) => !(aside && fault.rule === 'messages-type-announced');
-    if (this.host.parlor) for (const fault of faults.filter(mine)) this.host.finding(fault);
+    for (const fault of this.host.parlor ? faults : []) {
+      // An instance that was started without a profile shares its broker with those that have it.
+      if (!aside || fault.rule !== 'messages-type-announced') this.host.finding(fault);
+    }
     if (message.type === 'welcome') this.firstWelcome ??= message;
     if (message.type === 'error') this.host.outages.refused(message.data.code, this.label);
     if (message.ref !== undefined && this.asked(message.ref)) this.#answered.add(message.ref);

@@ -69,7 +69,7 @@ export class Stage extends Assertions {
   readonly #namespace: string;
   readonly #peers = new Set<Peer>();
   /** Where opening handshakes and HTTP requests are under way. */
-  readonly #entering = new Set<{ readonly url: string }>();
+  readonly #entering = new Set<URL>();
   readonly #aborts = new Set<() => void>();
   readonly #undos = new Set<() => Promise<void>>();
   readonly #waits: Waits;
@@ -244,18 +244,14 @@ export class Stage extends Assertions {
   readonly open = async (options: OpenOptions = {}, user?: string): Promise<Peer> => {
     if (this.#ended) return never();
     const { token, at = 0, early, label = 'client', autoPong = true, ...request } = options;
-    const address = typeof at === 'number' ? this.urls[at] : at.url;
-    if (address === undefined)
-      throw new NotExercised(
-        `the target has ${this.urls.length} instances, this check needs ${Number(at) + 1}`,
-      );
+    const url = this.#urlOf(at);
     if (token !== undefined) this.secret(token);
-    const inside = await this.#enter(address);
+    const inside = await this.#enter(url);
     const peer = new Peer(
       this.#host,
       label,
       user === undefined ? '' : this.user(user),
-      new URL(address),
+      url,
       token === undefined
         ? request
         : { ...request, query: [['token', token], ...(request.query ?? [])] },
@@ -273,11 +269,10 @@ export class Stage extends Assertions {
     init: HttpInit & { at?: number | Instance } = {},
   ): Promise<HttpAnswer> => {
     const { at = 0 } = init;
-    const address = (typeof at === 'number' ? this.urls[at] : at.url) ?? '';
-    const inside = await this.#enter(address);
-    const url = new URL(address);
-    url.protocol = url.protocol === 'wss:' ? 'https:' : 'http:';
+    const url = this.#urlOf(at);
+    const inside = await this.#enter(url);
     const target = new URL(path, url);
+    target.protocol = url.protocol === 'wss:' ? 'https:' : 'http:';
     this.journal.add('http', 'sent', 'http', `${init.method ?? 'GET'} ${path}`);
     const answer = await this.within(httpRequest(target, init), {
       expected: `an answer to ${init.method ?? 'GET'} ${path}`,
@@ -528,7 +523,7 @@ export class Stage extends Assertions {
     const unseen = new Set([...this.#peers].map(({ url }) => url.href));
     unseen.delete(watched);
     // Before anybody was welcomed, a door that stays shut is all there is to see.
-    if (this.#run.welcome) for (const { url } of this.#entering) unseen.add(url);
+    if (this.#run.welcome) for (const { href } of this.#entering) unseen.add(href);
     if (unseen.size === 0 || this.#mute) return undefined;
     this.#knocking ??= this.#knock([...unseen]).finally(() => {
       this.#knocking = undefined;
@@ -536,12 +531,20 @@ export class Stage extends Assertions {
     return this.#knocking;
   }
 
+  #urlOf(at: number | Instance): URL {
+    const address = typeof at === 'number' ? this.urls[at] : at.url;
+    if (address === undefined)
+      throw new NotExercised(
+        `the target has ${this.urls.length} instances, this check needs ${Number(at) + 1}`,
+      );
+    return new URL(address);
+  }
+
   // Waits for its turn at the door. @returns what says that it is through
-  async #enter(address: string): Promise<() => void> {
+  async #enter(url: URL): Promise<() => void> {
     const back = await this.#run.door.take();
-    const entry = { url: new URL(address).href };
     const inside = () => {
-      this.#entering.delete(entry);
+      this.#entering.delete(url);
       this.#aborts.delete(inside);
       back();
     };
@@ -549,7 +552,7 @@ export class Stage extends Assertions {
       inside();
       return never();
     }
-    this.#entering.add(entry);
+    this.#entering.add(url);
     this.#aborts.add(inside);
     return inside;
   }
