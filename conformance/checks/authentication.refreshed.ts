@@ -6,7 +6,7 @@ import type { Stage } from '#conformance/harness/stage.js';
 import type { Changes } from '#conformance/harness/tokens.js';
 import { expires, inTime, lasting, leavesTime, soon } from './authentication.lifetime.js';
 import { mostConnections, mostRooms } from './capacity.js';
-import { spendsBy } from './errors.budget.js';
+import { err, spendsBy } from './errors.budget.js';
 import { welcomed } from './openings.js';
 import { start, why } from './rates.bursts.js';
 
@@ -148,10 +148,7 @@ export const refreshed = [
       const budget = affordable(t);
       const ann = await t.connect('ann');
       const since = performance.now();
-      for (let i = 1; i < budget; i += 1) {
-        ann.sendText('{');
-        await ann.receives('error');
-      }
+      await err(ann, budget - 1);
       await refresh(t, ann);
       await spendsBy(t, ann, since + t.welcome.limits.protocol_error_window_ms);
       const hint =

@@ -14,8 +14,8 @@ const SPREAD_MS = 1_300;
 // A window that is over sooner is over before its errors have been answered.
 const SHORTEST_MS = 500;
 
-// Sends so many protocol errors, a mixture of the codes, and waits for the answers.
-async function err(peer: Peer, count: number): Promise<void> {
+/** Sends so many protocol errors, a mixture of the codes, and waits for the answers. */
+export async function err(peer: Peer, count: number): Promise<void> {
   for (let i = 0; i < count; i += 1) {
     peer.sendText(FAULTS[i % FAULTS.length] ?? '{');
     await peer.receives('error');
