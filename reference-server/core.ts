@@ -59,7 +59,8 @@ export async function createCore(
       if (standing) closeRevoked(standing, session);
     },
   };
-  const bounds = { resume: config.resume, dedupWindowMs: config.dedupWindowMs };
+  const { resume, dedupWindowMs, limits } = config;
+  const bounds = { resume, dedupWindowMs, mostListed: limits.max_listed_members };
   const prefix = randomBytes(9).toString('hex');
   let issued = 0;
   const core: Core = {

@@ -136,6 +136,7 @@ function limits(env: Environment) {
     max_message_bytes: number(env, 'PARLOR_MAX_MESSAGE_BYTES', 1),
     max_text_bytes: number(env, 'PARLOR_MAX_TEXT_BYTES', 1),
     max_rooms: number(env, 'PARLOR_MAX_ROOMS', 1),
+    max_listed_members: number(env, 'PARLOR_MAX_LISTED_MEMBERS', 1),
     max_connections_per_user: number(env, 'PARLOR_MAX_CONNECTIONS_PER_USER', 1),
     max_protocol_errors: number(env, 'PARLOR_MAX_PROTOCOL_ERRORS', 1),
     protocol_error_window_ms: number(env, 'PARLOR_PROTOCOL_ERROR_WINDOW_MS', 1),

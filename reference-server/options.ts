@@ -108,10 +108,14 @@ export class OptionError extends Error {
 
 const { version }: { version: string } = createRequire(import.meta.url)('#package.json');
 
+// As the schema of `welcome` has it: a reply has to stay a reply.
+const MOST_LISTED = 1_000;
+
 const defaultLimits: Limits = {
   max_message_bytes: 65_536,
   max_text_bytes: 4_096,
   max_rooms: 50,
+  max_listed_members: MOST_LISTED,
   max_connections_per_user: 10,
   max_protocol_errors: 20,
   protocol_error_window_ms: 60_000,
@@ -206,6 +210,10 @@ function resolveOrigin(origin: string): string {
 function resolveLimits(options: ServerOptions): Limits {
   const limits = { ...defaultLimits, ...options.limits };
   for (const [name, value] of Object.entries(limits)) integer(`The limit ${name}`, value, 1);
+  if (limits.max_listed_members > MOST_LISTED)
+    fail(
+      `The limit max_listed_members must be at most ${MOST_LISTED}, not ${limits.max_listed_members}.`,
+    );
   if (limits.max_message_bytes < limits.max_text_bytes + 1_024)
     fail(
       `The limit max_message_bytes must exceed max_text_bytes by at least 1024, but ${limits.max_message_bytes} does not exceed ${limits.max_text_bytes} so far.`,

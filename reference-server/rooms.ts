@@ -38,8 +38,8 @@ export interface RoomsParts {
   leaveEvent(room: string, user: string, reason: LeaveReason, at: Instant): Outgoing;
   /** Who is not told of a user's coming and going. */
   presenceExcept(user: string): string | undefined;
-  /** The present users as `members`, `count` and `truncated` tell them; `own` is listed in any case. */
-  snapshot(present: ReadonlyMap<string, unknown>, own?: string): Snapshot;
+  /** The present users as `members`, `count` and `truncated` tell them, at most so many; `own` is listed in any case. */
+  snapshot(present: ReadonlyMap<string, unknown>, most: number, own?: string): Snapshot;
   /** Who on this instance is told an item: `members` without the item's `except`, or exactly these. */
   audience(core: Core, room: LocalRoom, item: Item): 'members' | Iterable<Connection>;
   /** The `data` of the `ack` of a `join`. */
@@ -51,8 +51,6 @@ export interface RoomsParts {
   /** The rooms a closed connection is taken out of. */
   vacated(connection: Connection): Iterable<string>;
 }
-
-const LISTED = 1_000;
 
 const present = ({ members, count }: Snapshot) => ({
   members,
@@ -81,10 +79,10 @@ export const rooms: RoomsParts = {
     data: { user, reason },
   }),
   presenceExcept: (user) => user,
-  snapshot(users, own) {
-    const members = own !== undefined && users.size > LISTED ? [own] : [];
+  snapshot(users, most, own) {
+    const members = own !== undefined && users.size > most ? [own] : [];
     for (const user of users.keys()) {
-      if (members.length === LISTED) break;
+      if (members.length === most) break;
       if (user !== members[0]) members.push(user);
     }
     return { members, count: users.size };

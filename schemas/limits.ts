@@ -1,4 +1,6 @@
+import Type from 'typebox';
 import { as, Count, closed, Milliseconds, Positive } from './envelope.js';
+import { MOST_LISTED } from './rooms.js';
 
 export const Limits = closed(
   {
@@ -8,6 +10,11 @@ export const Limits = closed(
     ),
     max_text_bytes: as(Positive, 'Longest `text`, in bytes of UTF-8.'),
     max_rooms: as(Positive, 'Rooms that one connection may be in.'),
+    max_listed_members: Type.Integer({
+      description: 'Users that `members` lists at most.',
+      minimum: 1,
+      maximum: MOST_LISTED,
+    }),
     max_connections_per_user: as(Positive, 'Connections that one user may have.'),
     max_protocol_errors: as(
       Positive,

@@ -3,9 +3,12 @@ import { demands } from './conditions.js';
 import { ack, as, Count, closed, event, open, Positive, Room, request, User } from './envelope.js';
 import { Epoch, Since } from './resume.js';
 
+/** What `limits.max_listed_members` is at most: a reply has to stay a reply. */
+export const MOST_LISTED = 1_000;
+
 const Members = Type.Array(User, {
-  description: 'Users in the room, at most 1,000.',
-  maxItems: 1000,
+  description: 'Users in the room, at most `limits.max_listed_members`.',
+  maxItems: MOST_LISTED,
 });
 const Truncated = Type.Optional(
   Type.Literal(true, { description: 'Present when the room has more members than are listed.' }),

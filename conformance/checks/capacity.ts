@@ -3,6 +3,7 @@ import type { Stage } from '#conformance/harness/stage.js';
 import type { Close } from '#conformance/harness/wire.js';
 
 const MOST_CONNECTIONS = 500;
+const MOST_USERS = 100;
 
 /** The most rooms that a connection may be in. @throws NotExercised where so many cannot be joined */
 export function mostRooms(t: Stage): number {
@@ -11,6 +12,14 @@ export function mostRooms(t: Stage): number {
   if (joins < max_rooms + 5)
     t.notExercised(`${max_rooms} rooms cannot be joined within the announced ${joins} requests`);
   return max_rooms;
+}
+
+/** The most users that a list of members holds, as this peer was told. @throws NotExercised where these are too many */
+export function mostListed(t: Stage, { announced }: Peer): number {
+  const { max_listed_members: most } = announced.limits;
+  if (most > MOST_USERS)
+    t.notExercised(`lists of ${most} members are longer than the suite has users for`);
+  return most;
 }
 
 /** Joins as many rooms as a connection may be in. @throws NotExercised where so many cannot be joined */

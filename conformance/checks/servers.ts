@@ -7,13 +7,14 @@ type Shared = Pick<CheckOptions, 'instance' | 'shared'> & { shared: true };
 /** How long a patient server leaves those alone who do not answer, in milliseconds. */
 export const SILENT_MS = 60_000;
 
-/** A server with room for long histories, whose heartbeat comes too late to explain an end. */
+/** A server with room for long histories and for short lists, whose heartbeat comes too late to explain an end. */
 export const patient = {
   instance: {
     PARLOR_HEARTBEAT_INTERVAL_MS: String(SILENT_MS),
     PARLOR_HEARTBEAT_TIMEOUT_MS: String(SILENT_MS),
     PARLOR_MESSAGES_LIMIT: '1000',
     PARLOR_RESUME_MAX_EVENTS: '1000',
+    PARLOR_MAX_LISTED_MEMBERS: '20',
   },
   shared: true,
 } satisfies Shared;

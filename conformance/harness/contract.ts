@@ -133,6 +133,12 @@ export const contract = [
   },
   { name: 'PARLOR_MAX_ROOMS', type: 'integer', default: '50', meaning: '`limits.max_rooms`' },
   {
+    name: 'PARLOR_MAX_LISTED_MEMBERS',
+    type: 'integer',
+    default: '1000',
+    meaning: '`limits.max_listed_members`',
+  },
+  {
     name: 'PARLOR_MAX_CONNECTIONS_PER_USER',
     type: 'integer',
     default: '10',

@@ -38,6 +38,7 @@ async function judged(
 describe('a server whose announced numbers are small', () => {
   it.each([
     ['PARLOR_MAX_ROOMS', '1'],
+    ['PARLOR_MAX_LISTED_MEMBERS', '1'],
     ['PARLOR_MAX_CONNECTIONS_PER_USER', '1'],
     ['PARLOR_MESSAGES_LIMIT', '3'],
     ['PARLOR_MAX_PROTOCOL_ERRORS', '3'],

@@ -197,6 +197,14 @@ function textSize(peer: Peer, most: number): boolean {
   return peer.longestText > most && refused(peer, 'invalid_payload');
 }
 
+// Who is not listed is not missed.
+function listed(peer: Peer, most: number): boolean {
+  return (
+    peer.received('ack', ({ data }) => data.truncated === true && (data.count ?? 0) > most).length >
+    0
+  );
+}
+
 // Replies wait side by side, however soon we read.
 function queue(peer: Peer, most: number): boolean {
   return peer.closed?.code === SLOW_CONSUMER && peer.outstanding * ENVELOPE > most;
@@ -206,9 +214,18 @@ function refused(peer: Peer, code: string): boolean {
   return peer.received('error', { data: { code } }).length > 0;
 }
 
+// What holds of every list, and of what stands beside one that is cut.
+const OF_LISTS = new Set([
+  'rooms-members-bounded',
+  'rooms-members-truncated',
+  'rooms-count-users',
+  'rooms-join-includes-oneself',
+]);
+
 // The chapter `limits` goes beyond each of its numbers in the rules that are named after it, and `backpressure` beyond its.
 function about(rule: string, name: keyof typeof excesses): boolean {
   if (name === 'max_queue_bytes') return rule.startsWith('backpressure-');
+  if (name === 'max_listed_members') return OF_LISTS.has(rule);
   const noun = /^max_(.+?)(?:_bytes|_per_user|)$/.exec(name)?.[1] ?? name;
   return rule.startsWith(`limits-${noun}`);
 }
@@ -217,6 +234,7 @@ function about(rule: string, name: keyof typeof excesses): boolean {
 const excesses = {
   max_connections_per_user: connections,
   max_rooms: rooms,
+  max_listed_members: listed,
   [BUDGET]: protocolErrors,
   max_message_bytes: messageSize,
   max_text_bytes: textSize,

@@ -166,6 +166,7 @@ function welcomeData(user: string, env: Env) {
       max_message_bytes: 65_536,
       max_text_bytes: 4_096,
       max_rooms: Number(env['PARLOR_MAX_ROOMS']),
+      max_listed_members: 1_000,
       max_connections_per_user: 10,
       max_protocol_errors: 20,
       protocol_error_window_ms: 60_000,

@@ -25,14 +25,14 @@ function* joined({ stays }: Course, stay: Stay): Iterable<Sign> {
 }
 
 function* listed({ stays }: Course, { said, client, reply }: Exchange): Iterable<Sign> {
-  const { members, count } = reply?.message.data ?? {};
+  const { members, count, truncated } = reply?.message.data ?? {};
   if (reply?.message.type !== 'ack' || !Array.isArray(members)) return;
   const told = `${client.label} was told ${members.length} members`;
   const known = stays.filter(({ room }) => room === said.room);
   const missing = known.find(
     ({ user, from, until }) => from <= said.at && until >= reply.at && !members.includes(user),
   );
-  if (missing)
+  if (missing && !truncated)
     yield { rule: 'rooms-members-complete', told: `${told}, without ${missing.client.label}` };
   if (said.type === 'join' && !members.includes(userOf(client)))
     yield { rule: 'rooms-join-includes-oneself', told: `${told}, without itself` };
@@ -44,7 +44,7 @@ function* listed({ stays }: Course, { said, client, reply }: Exchange): Iterable
     const rule = ended === 'closed' ? 'rooms-closed-has-left' : 'rooms-members-no-ghosts';
     yield { rule, told: `${told}, among them ${of.label}, who is gone` };
   }
-  if (typeof count === 'number' && count !== new Set(members).size)
+  if (!truncated && typeof count === 'number' && count !== new Set(members).size)
     yield { rule: 'rooms-count-users', told: `${told}, and another count` };
 }
 

@@ -100,8 +100,8 @@ export const names: readonly Mutant[] = [
     'The users of a room are members of a plain object, in which `__proto__` is nobody.',
     ({ rooms }) => ({
       rooms: {
-        snapshot(users, own) {
-          const { members, count } = rooms.snapshot(users, own);
+        snapshot(users, most, own) {
+          const { members, count } = rooms.snapshot(users, most, own);
           const table: Record<string, true> = {};
           for (const user of members) table[user] = true;
           return { members: Object.keys(table), count };

@@ -16,8 +16,8 @@ export const crowds: readonly Mutant[] = [
     'truncation-hidden',
     'A list that was cut does not say so.',
     inRooms((right) => ({
-      snapshot: (present) => {
-        const { members } = right.snapshot(present);
+      snapshot: (present, most) => {
+        const { members } = right.snapshot(present, most);
         return { members, count: members.length };
       },
     })),
@@ -31,13 +31,13 @@ export const crowds: readonly Mutant[] = [
   mutant(
     'rooms-count-users',
     'listed-users-counted',
-    'The count is that of the users that may be listed.',
-    replying('members', (data) => ({ ...data, count: Math.min(1_000, Number(data['count'])) })),
+    'The count is that of the users that are listed.',
+    replying('members', (data) => ({ ...data, count: (data['members'] as string[]).length })),
   ),
   mutant(
     'rooms-join-includes-oneself',
     'oneself-cut-off',
     'In a list that was cut, who comes last is missing.',
-    inRooms((right) => ({ snapshot: (present) => right.snapshot(present) })),
+    inRooms((right) => ({ snapshot: (present, most) => right.snapshot(present, most) })),
   ),
 ];

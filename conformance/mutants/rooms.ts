@@ -321,8 +321,8 @@ const members: readonly Mutant[] = [
     'founder-forgotten',
     'The first who joined is not listed.',
     inRooms((right) => ({
-      snapshot: (present) => {
-        const { members: listed, count } = right.snapshot(present);
+      snapshot: (present, most) => {
+        const { members: listed, count } = right.snapshot(present, most);
         return { members: count > 3 ? listed.slice(1) : listed, count };
       },
     })),
@@ -375,8 +375,8 @@ const members: readonly Mutant[] = [
     'connections-counted',
     'The count is that of connections.',
     inRooms((right) => ({
-      snapshot: (present) => ({
-        ...right.snapshot(present),
+      snapshot: (present, most) => ({
+        ...right.snapshot(present, most),
         count: [...present.values()].reduce<number>(
           (sum, tabs) => sum + (tabs as Set<string>).size,
           0,

@@ -63,6 +63,9 @@ const numbers: readonly (readonly [VariableName, (announced: Announced) => numbe
     ['PARLOR_CONTROL_LIMIT', (announced) => bucketOf(announced, 'join')?.limit],
   ];
 
+// No room has more users, in any conversation.
+const MOST_TOGETHER = 8;
+
 /** The announced number that leaves conversations less room than the test contract's, in words; undefined: none. */
 export function scarcity(announced: Announced): string | undefined {
   for (const [variable, of] of numbers) {
@@ -70,7 +73,9 @@ export function scarcity(announced: Announced): string | undefined {
     if (number !== undefined && number < Number(usual(variable)))
       return `the announced numbers leave little room: ${number}, where the test contract has ${usual(variable)} (${variable})`;
   }
-  const { resume } = announced;
+  const { resume, limits } = announced;
+  if (limits.max_listed_members < MOST_TOGETHER)
+    return `the announced lists leave little room: ${limits.max_listed_members} members, where ${MOST_TOGETHER} users come together`;
   if (resume && (resume.max_events < HISTORY.events || resume.window_ms < HISTORY.ms))
     return `the announced history leaves little room: ${resume.max_events} events for ${resume.window_ms} ms`;
   return undefined;

@@ -118,6 +118,7 @@ const defaults: Pick<Announced, 'limits' | 'heartbeat'> = {
     max_message_bytes: 65_536,
     max_text_bytes: 4_096,
     max_rooms: 50,
+    max_listed_members: 1_000,
     max_connections_per_user: 10,
     max_protocol_errors: 20,
     protocol_error_window_ms: 60_000,

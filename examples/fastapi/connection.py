@@ -250,6 +250,7 @@ class Connection:
                 "max_message_bytes": config.MAX_MESSAGE_BYTES,
                 "max_text_bytes": config.MAX_TEXT_BYTES,
                 "max_rooms": config.MAX_ROOMS,
+                "max_listed_members": config.MAX_LISTED_MEMBERS,
                 "max_connections_per_user": config.MAX_CONNECTIONS_PER_USER,
                 "max_protocol_errors": config.MAX_PROTOCOL_ERRORS,
                 "protocol_error_window_ms": config.PROTOCOL_ERROR_WINDOW_MS,

@@ -12,8 +12,6 @@ from messages import Frame, frame
 if TYPE_CHECKING:
     from connection import Connection
 
-MAX_LISTED = 1_000
-
 
 class Room:
     """A name and the connections in it. Membership belongs to a connection, presence to its user."""
@@ -36,8 +34,8 @@ class Room:
     def listing(self, asker: str) -> dict[str, Any]:
         """The members as an `ack` lists them: who asks is among them, also when not all are."""
         users = [asker, *(user for user in self.members if user != asker)]
-        data: dict[str, Any] = {"members": users[:MAX_LISTED], "count": len(users)}
-        if len(users) > MAX_LISTED:
+        data: dict[str, Any] = {"members": users[: config.MAX_LISTED_MEMBERS], "count": len(users)}
+        if len(users) > config.MAX_LISTED_MEMBERS:
             data["truncated"] = True
         return data
 

@@ -26,6 +26,7 @@ type Limits struct {
 	MessageBytes          int `json:"max_message_bytes"`
 	TextBytes             int `json:"max_text_bytes"`
 	Rooms                 int `json:"max_rooms"`
+	ListedMembers         int `json:"max_listed_members"`
 	ConnectionsPerUser    int `json:"max_connections_per_user"`
 	ProtocolErrors        int `json:"max_protocol_errors"`
 	ProtocolErrorWindowMS int `json:"protocol_error_window_ms"`
@@ -82,6 +83,7 @@ func Load() (*Config, error) {
 			MessageBytes:          from(1, "PARLOR_MAX_MESSAGE_BYTES", 65536),
 			TextBytes:             from(1, "PARLOR_MAX_TEXT_BYTES", 4096),
 			Rooms:                 from(1, "PARLOR_MAX_ROOMS", 50),
+			ListedMembers:         from(1, "PARLOR_MAX_LISTED_MEMBERS", 1000),
 			ConnectionsPerUser:    from(1, "PARLOR_MAX_CONNECTIONS_PER_USER", 10),
 			ProtocolErrors:        from(1, "PARLOR_MAX_PROTOCOL_ERRORS", 20),
 			ProtocolErrorWindowMS: number("PARLOR_PROTOCOL_ERROR_WINDOW_MS", 60000),

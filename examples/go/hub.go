@@ -8,8 +8,6 @@ import (
 	"time"
 )
 
-const mostListed = 1000
-
 // Hub is what connections share. One lock covers all of it, so that a message is accepted in one step.
 type Hub struct {
 	cfg      *Config
@@ -79,7 +77,7 @@ func (r *Room) send(m Message, except string) {
 func (h *Hub) snapshot(r *Room, self string) object {
 	members := []string{self}
 	for user := range r.users {
-		if user != self && len(members) < mostListed {
+		if user != self && len(members) < h.cfg.Limits.ListedMembers {
 			members = append(members, user)
 		}
 	}

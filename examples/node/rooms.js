@@ -1,9 +1,8 @@
 // Rooms: who is in them, who is typing, and what everybody is told.
 import { randomUUID } from 'node:crypto';
-import { typingTtlMs } from './config.js';
+import { limits, typingTtlMs } from './config.js';
 import { encode } from './messages.js';
 
-const LONGEST_LIST = 1_000;
 /** All rooms that have a member. */
 const rooms = new Map();
 
@@ -63,8 +62,9 @@ class Room {
 
   list(asker) {
     const users = [asker, ...[...this.members.keys()].filter((user) => user !== asker)];
-    const truncated = users.length > LONGEST_LIST ? true : undefined;
-    return { members: users.slice(0, LONGEST_LIST), count: users.length, truncated };
+    const most = limits.max_listed_members;
+    const truncated = users.length > most ? true : undefined;
+    return { members: users.slice(0, most), count: users.length, truncated };
   }
   // #endregion room
 

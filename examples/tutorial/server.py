@@ -167,6 +167,7 @@ def welcome(user):
                 "max_message_bytes": 65536,
                 "max_text_bytes": 4096,
                 "max_rooms": 50,
+                "max_listed_members": 1000,
                 "max_connections_per_user": 10,
                 "max_protocol_errors": 20,
                 "protocol_error_window_ms": 60000,

@@ -5,7 +5,11 @@ import { MemoryBroker } from './memory.js';
 
 it('keeps nothing of users and rooms that are long gone', async () => {
   const { core, connect, pass } = await world();
-  const memory = new MemoryBroker(defaultParts, { resume: null, dedupWindowMs: 1_000 });
+  const memory = new MemoryBroker(defaultParts, {
+    mostListed: 1_000,
+    resume: null,
+    dedupWindowMs: 1_000,
+  });
   const ann = await connect('ann');
   expect(ann.closing).toBeNull();
   const broker = memory.attach({

@@ -23,6 +23,8 @@ import type {
 export interface BrokerBounds {
   /** The history of each room; null: none is kept. */
   readonly resume: { readonly window_ms: number; readonly max_events: number } | null;
+  /** How many users a snapshot of a room lists at most. */
+  readonly mostListed: number;
   /** How long an accepted request is remembered, in milliseconds. */
   readonly dedupWindowMs: number | null;
 }
@@ -146,7 +148,7 @@ export class MemoryBroker {
       this.#tell(room, rooms.joinEvent(name, who.user, at), rooms.presenceExcept(who.user));
     const { seq, epoch, rev } = room;
     const missed = since ? this.#missed(room, since, at) : null;
-    const snapshot = rooms.snapshot(room.present, key);
+    const snapshot = rooms.snapshot(room.present, this.#bounds.mostListed, key);
     return { ...snapshot, seq, epoch, rev, ...(since ? { missed } : {}) };
   }
 
@@ -175,7 +177,7 @@ export class MemoryBroker {
   }
 
   #snapshot(room: Room | undefined): Snapshot {
-    return this.#parts.rooms.snapshot(room?.present ?? new Map());
+    return this.#parts.rooms.snapshot(room?.present ?? new Map(), this.#bounds.mostListed);
   }
 
   #publish({ room: name, message, payload, once, at }: Publication) {

@@ -12,6 +12,8 @@ export interface Ground {
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
   /** How long a feed's log is kept after its last message, in milliseconds. */
   readonly keepMs: number;
+  /** How many users a snapshot of a room lists at most. */
+  readonly mostListed: number;
   /** How many messages of a room are kept. */
   readonly most: number;
 }

@@ -6,8 +6,6 @@ import { type Audience, Feed, PAGE } from './redis-feed.js';
 import type { Ground } from './redis-ground.js';
 import { feedKeys, feedWords } from './redis-ground.js';
 
-const LISTED = 1_000;
-
 /** Rooms of more users than this are not compared with what their members were told. */
 export const MOST_COMPARED = 10_000;
 
@@ -90,8 +88,9 @@ export class LocalRoom implements Audience {
     const known = this.#unsureUntil !== null && this.#roster;
     const all = known ? [...new Set([...listed, ...known])] : listed;
     const total = known ? Math.max(count, all.length) : count;
-    const first = own === undefined || all.slice(0, LISTED).includes(own) ? all : [own, ...all];
-    return { members: first.slice(0, LISTED), count: total };
+    const { mostListed } = this.#ground;
+    const first = own === undefined || all.slice(0, mostListed).includes(own) ? all : [own, ...all];
+    return { members: first.slice(0, mostListed), count: total };
   }
 
   /** Compares what members were told with who is present, where that is due, and tells the difference. */

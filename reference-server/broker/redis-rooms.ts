@@ -25,8 +25,6 @@ import type { Lease } from './redis-lease.js';
 import type { Lane, Word } from './redis-link.js';
 import { LocalRoom, MOST_COMPARED } from './redis-room.js';
 
-const LISTED = 1_000;
-
 // Each room is compared with Redis so often: what slipped through in another way is found by it.
 const COMPARE_MS = 10_000;
 const COMPARED_AT_ONCE = 200;
@@ -111,8 +109,8 @@ export class Rooms {
   }
 
   async members(name: string): Promise<Snapshot> {
-    const { link, keys } = this.#ground;
-    const reply = list(await link.served.run('members', [keys.users(name)], [LISTED]));
+    const { link, keys, mostListed } = this.#ground;
+    const reply = list(await link.served.run('members', [keys.users(name)], [mostListed]));
     const [count, users] = reply;
     const listed = list(users).map(text);
     const room = this.#rooms.get(name);
@@ -204,7 +202,7 @@ export class Rooms {
     at: Instant,
     lane: Lane,
   ): Promise<Joined> {
-    const { keys, parts } = this.#ground;
+    const { keys, parts, mostListed } = this.#ground;
     const { name } = room;
     const except = parts.rooms.presenceExcept(who.user);
     const message = parts.rooms.joinEvent(name, who.user, at);
@@ -217,7 +215,7 @@ export class Rooms {
         parts.rooms.presenceOf(who),
         who.user,
         writeTold({ message, ...(except === undefined ? {} : { except }) }),
-        room.feed.position ? LISTED : MOST_COMPARED,
+        room.feed.position ? mostListed : MOST_COMPARED,
         since?.epoch ?? '',
         since?.seq ?? 0,
       ],

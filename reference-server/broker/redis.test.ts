@@ -43,7 +43,8 @@ afterEach(async () => {
 async function start(name: string, events = 200) {
   const link = new RedisLink({ url: redis.url, deadlineMs: DEADLINE_MS });
   const make = overRedis(link, { prefix, presenceTtlMs: TTL_MS });
-  const bounds = { resume: { window_ms: 60_000, max_events: events }, dedupWindowMs: 60_000 };
+  const resume = { window_ms: 60_000, max_events: events };
+  const bounds = { mostListed: 1_000, resume, dedupWindowMs: 60_000 };
   const instance = await attach(make, name, bounds);
   open.push({ instance, link });
   return { instance, link };

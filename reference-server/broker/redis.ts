@@ -48,7 +48,8 @@ export function overRedis(link: RedisLink, options: RedisBrokerOptions = {}): Br
     const { presenceTtlMs = 30_000, prefix = 'parlor:', patienceMs = 5_000 } = options;
     const { log = () => undefined } = options;
     const { window_ms: keepMs, max_events: most } = bounds.resume ?? WITHOUT_RESUME;
-    const ground = { link, keys: new Keys(prefix), parts, listener, log, keepMs, most };
+    const { mostListed } = bounds;
+    const ground = { link, keys: new Keys(prefix), parts, listener, log, keepMs, most, mostListed };
     const lease = new Lease(ground, instance, leaseTimes(presenceTtlMs));
     const broker = new RedisBroker(ground, lease, presenceTtlMs, bounds.dedupWindowMs);
     await link.open(broker, patienceMs);

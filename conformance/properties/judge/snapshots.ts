@@ -26,6 +26,8 @@ function listed(
   const room = message.room ?? '';
   const { members, count, truncated } = reply.message.data;
   if (!Array.isArray(members)) return;
+  const most = facts.announced.limits.max_listed_members;
+  const cut = truncated === true && (count ?? most) >= most;
   const tell = (
     rule: JudgedRule,
     expected: string,
@@ -43,7 +45,7 @@ function listed(
   const list = members.map((each) => facts.name(each)).join(', ') || 'nobody';
   if (new Set(members).size !== members.length)
     tell('rooms-members-unique', 'each user once', `the members ${list}`, undefined);
-  if (truncated !== true) {
+  if (!cut) {
     findings.saw('rooms-count-users');
     if (count !== members.length)
       tell(
@@ -53,7 +55,7 @@ function listed(
         undefined,
       );
   }
-  if (message.type === 'join' && truncated !== true) {
+  if (message.type === 'join') {
     findings.saw('rooms-join-includes-oneself');
     if (!members.includes(connection.user))
       tell(
@@ -76,7 +78,7 @@ function listed(
         user,
         stays.flatMap((each) => [each.leaving, each.left]),
       );
-    } else if (truncated !== true && !(message.type === 'join' && user === connection.user)) {
+    } else if (!cut && !(message.type === 'join' && user === connection.user)) {
       findings.saw('rooms-members-complete');
       if (!rooms.surelyIn(user, room, n, reply.n)) continue;
       tell(
