@@ -29,6 +29,10 @@ export function isApart({ options }: Check, { launch, urls }: RunningTarget): bo
   return options.alone === 'apart' && launch !== undefined && urls.length === 1;
 }
 
+// It waits for time to pass, or for a server to start.
+const isEarly = ({ options: { timers, takes, instance } }: Check) =>
+  timers !== undefined || takes !== undefined || instance !== undefined;
+
 /** Sorts checks by what the target announces and what the runner knows of it. */
 export function plan(
   checks: readonly Check[],
@@ -47,26 +51,24 @@ export function plan(
   const isLast = (check: Check) => check.options.alone !== undefined && !isApart(check, target);
   const alone = runnable.filter(isLast);
   const rest = runnable.filter((check) => !isLast(check));
-  // What lasts longest starts first.
-  const first = (check: Check) =>
-    check.options.timers === true ||
-    check.options.takes !== undefined ||
-    check.options.instance !== undefined ||
-    isApart(check, target);
-  const lasting = (list: readonly Check[]) =>
-    list
-      .map(({ options }) => (welcome && options.takes ? options.takes(welcome) : 0))
-      .filter(Number.isFinite);
+  const lasts = ({ options }: Check) => {
+    const ms = welcome && options.takes ? options.takes(welcome) : 0;
+    return Number.isFinite(ms) ? ms : 0;
+  };
+  // What has to be done one after the other begins first, then what lasts longest.
+  const apart = rest.filter((check) => isApart(check, target));
+  const early = rest.filter((check) => !isApart(check, target) && isEarly(check));
+  const others = rest.filter((check) => !isApart(check, target) && !isEarly(check));
   return {
-    together: [...rest.filter(first), ...rest.filter((check) => !first(check))],
+    together: [...apart, ...early.sort((a, b) => lasts(b) - lasts(a)), ...others],
     alone,
     notExercised,
     excluded: Object.entries(excluded)
       .filter(([rule]) => chapters.has(requirement(rule).chapter))
       .map(([rule, reason]) => ({ rule, reason })),
     expectedMs: Math.round(
-      Math.max(0, ...lasting(rest)) +
-        lasting(alone).reduce((sum, each) => sum + each, 0) +
+      Math.max(0, ...rest.map(lasts)) +
+        alone.map(lasts).reduce((sum, each) => sum + each, 0) +
         EACH_MS * runnable.length,
     ),
   };

@@ -503,7 +503,7 @@ export class Stage extends Assertions {
     return this.#run.target.minter ? this.mint(label) : undefined;
   }
 
-  /** Whether the check does nothing but wait, for half a second and longer. */
+  /** Whether the check does nothing but wait: for time to pass, or for half a second and longer. */
   get stalled(): boolean {
     return this.#waits.stalled;
   }

@@ -23,3 +23,22 @@ it('leaves no timer behind when it has ended, whatever still loops', async () =>
   await vi.advanceTimersByTimeAsync(100);
   expect([rounds, vi.getTimerCount()]).toEqual([3, 0]);
 });
+
+it('counts as waiting at once while time passes, and else after half a second', async () => {
+  vi.useFakeTimers();
+  const waits = new Waits(new Watchdog());
+  const stop = waits.watch(() => {}, 0);
+  expect(waits.stalled).toBe(false);
+  await vi.advanceTimersByTimeAsync(501);
+  expect(waits.stalled).toBe(true);
+  stop();
+  expect(waits.stalled).toBe(false);
+  const pause = waits.pause(700);
+  expect(waits.stalled).toBe(true);
+  await vi.advanceTimersByTimeAsync(700);
+  await pause;
+  expect(waits.stalled).toBe(false);
+  void waits.pause(20);
+  expect(waits.stalled).toBe(false);
+  waits.end();
+});

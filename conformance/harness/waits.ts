@@ -3,11 +3,14 @@ import type { Expiry, Watchdog } from './watchdog.js';
 
 const STALLED_MS = 500;
 
+// A wait that is announced to last that long is one for time to pass.
+const LONG_MS = 100;
+
 /** The waits of one check: lengthened together, ended together, and known to the schedule. */
 export class Waits {
   readonly #watchdog: Watchdog;
   readonly #fence: () => Promise<void> | undefined;
-  // What ends each wait in progress, and when it began; the latest is last.
+  // What ends each wait in progress, and since when it counts as one; the latest is last.
   readonly #waits = new Map<() => void, number>();
   #extraMs = 0;
   #ended = false;
@@ -18,7 +21,7 @@ export class Waits {
     this.#fence = fence;
   }
 
-  /** Whether nothing but waiting has been done for half a second and longer. */
+  /** Whether the check waits for time to pass, or has done nothing but wait for half a second and longer. */
   get stalled(): boolean {
     const [since] = [...this.#waits.values()].slice(-1);
     return since !== undefined && performance.now() - since > STALLED_MS;
@@ -43,7 +46,7 @@ export class Waits {
       this.#waits.delete(stop);
       unwatch();
     };
-    this.#waits.set(stop, performance.now());
+    this.#waits.set(stop, since(extraMs));
     return stop;
   }
 
@@ -68,7 +71,7 @@ export class Waits {
         this.#waits.delete(stop);
         resolve();
       }, ms);
-      this.#waits.set(stop, performance.now());
+      this.#waits.set(stop, since(ms));
     });
   }
 
@@ -79,3 +82,5 @@ export class Waits {
     this.#waits.clear();
   }
 }
+
+const since = (ms: number) => (ms > LONG_MS ? Number.NEGATIVE_INFINITY : performance.now());
