@@ -69,7 +69,7 @@ export class Stage extends Assertions {
   readonly #namespace: string;
   readonly #peers = new Set<Peer>();
   /** Where opening handshakes and HTTP requests are under way. */
-  readonly #entering = new Set<URL>();
+  readonly #entering = new Set<{ href: string }>();
   readonly #aborts = new Set<() => void>();
   readonly #undos = new Set<() => Promise<void>>();
   readonly #waits: Waits;
@@ -246,7 +246,7 @@ export class Stage extends Assertions {
     const { token, at = 0, early, label = 'client', autoPong = true, ...request } = options;
     const url = this.#urlOf(at);
     if (token !== undefined) this.secret(token);
-    const inside = await this.#enter(url);
+    const inside = await this.enter(url);
     const peer = new Peer(
       this.#host,
       label,
@@ -270,7 +270,7 @@ export class Stage extends Assertions {
   ): Promise<HttpAnswer> => {
     const { at = 0 } = init;
     const url = this.#urlOf(at);
-    const inside = await this.#enter(url);
+    const inside = await this.enter(url);
     const target = new URL(path, url);
     target.protocol = url.protocol === 'wss:' ? 'https:' : 'http:';
     this.journal.add('http', 'sent', 'http', `${init.method ?? 'GET'} ${path}`);
@@ -280,6 +280,24 @@ export class Stage extends Assertions {
     }).finally(inside);
     this.journal.add('http', 'received', 'http', `HTTP ${answer.status} ${answer.body}`);
     return answer;
+  };
+
+  /** Waits for a turn at the server's door. @returns what says that one is through, or gone */
+  enter = async ({ href }: URL): Promise<() => void> => {
+    const back = await this.#run.door.take();
+    const here = { href };
+    const inside = () => {
+      this.#entering.delete(here);
+      this.#aborts.delete(inside);
+      back();
+    };
+    if (this.#ended) {
+      inside();
+      return never();
+    }
+    this.#entering.add(here);
+    this.#aborts.add(inside);
+    return inside;
   };
 
   /** Runs a control command of the target. */
@@ -538,23 +556,6 @@ export class Stage extends Assertions {
         `the target has ${this.urls.length} instances, this check needs ${Number(at) + 1}`,
       );
     return new URL(address);
-  }
-
-  // Waits for its turn at the door. @returns what says that it is through
-  async #enter(url: URL): Promise<() => void> {
-    const back = await this.#run.door.take();
-    const inside = () => {
-      this.#entering.delete(url);
-      this.#aborts.delete(inside);
-      back();
-    };
-    if (this.#ended) {
-      inside();
-      return never();
-    }
-    this.#entering.add(url);
-    this.#aborts.add(inside);
-    return inside;
   }
 
   async #knock(urls: readonly string[]): Promise<void> {

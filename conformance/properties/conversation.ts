@@ -196,12 +196,18 @@ export class Conversation {
     if (test()) return;
     await new Promise<void>((resolve, reject) => {
       let renewals = MOST_RENEWALS;
+      let stop = () => {};
       const watch = () =>
         this.network.patience((why) => {
+          // Whoever has not even knocked yet has not waited in vain.
+          if (why === 'silence' && this.lives.some(({ over, line }) => !over && line?.waiting)) {
+            stop = watch();
+            return;
+          }
           this.#waiter = undefined;
           reject(new Stuck(why));
         });
-      let stop = watch();
+      stop = watch();
       this.#waiter = () => {
         if (test()) {
           this.#waiter = undefined;

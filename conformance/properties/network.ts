@@ -27,6 +27,8 @@ export interface Hear {
 
 /** One connection to the server. Messages leave with `flush`, those between two flushes in one segment. */
 export interface Line {
+  /** Whether it is not its turn yet to connect. */
+  readonly waiting: boolean;
   text(text: string): void;
   binary(bytes: Buffer): void;
   flush(): void;

@@ -11,7 +11,8 @@ const QUICK_MS = 250;
 
 /** Where conversations with the target of a run take place: with all patience, and with little. */
 export function scenes(stage: Stage, announced: Announced): { scene: Scene; quick: Scene } {
-  const endpoint = { urls: stage.urls, minter: stage.minter, announced };
+  const { urls, minter, enter } = stage;
+  const endpoint = { urls, minter, announced, enter };
   const nonce = `v${randomBytes(3).toString('hex')}x`;
   const patient = new Sockets({ ...endpoint, watch: (expire) => watch(stage, expire) });
   const hasty = new Sockets({ ...endpoint, watch: soon });

@@ -17,6 +17,8 @@ export interface Endpoint {
   urls: readonly string[];
   minter: Minter;
   announced: Announced;
+  /** Waits for a turn at the server's door. @returns what says that one is through, or gone */
+  enter(url: URL): Promise<() => void>;
   /** Watches a wait; see the harness's watchdog. */
   watch(expire: (why: Expiry) => void): () => void;
 }
@@ -63,11 +65,12 @@ export class Sockets implements Network {
         hear.message(message);
       },
     };
-    const wire: Wire = new Wire(
-      url,
-      { query: [['token', this.#endpoint.minter.mint(user, claims)]], subprotocols: ['parlor.v1'] },
-      {
+    const dial = (inside: () => void): Wire => {
+      const token = this.#endpoint.minter.mint(user, claims);
+      const request = { query: [['token', token]] as const, subprotocols: ['parlor.v1'] };
+      const wire: Wire = new Wire(url, request, {
         response: ({ status, faults }) => {
+          inside();
           for (const { rule, text } of faults)
             hear.malformed(known(rule), 'an answer as RFC 6455 has it', text);
           if (status === 101) hear.opened();
@@ -78,39 +81,59 @@ export class Sockets implements Network {
         },
         unit: (unit) => this.#unit(unit, wire, ours),
         close: ({ code, reason, by }) => {
+          inside();
           open = false;
           if (by !== 'runner') hear.closed(code, reason);
         },
         end: () => {},
         fault: (text) =>
           hear.malformed('transport-server-frames-well-formed', 'a well-formed frame', text),
-      },
-    );
-    const flush = () => {
-      if (corked.length > 0)
-        wire.write(corked.length === 1 ? (corked[0] as Buffer) : Buffer.concat(corked));
-      corked.length = 0;
+      });
+      return wire;
     };
+    // What is done before it is its turn to connect is done then.
+    let wire: Wire | undefined;
+    const before: ((wire: Wire) => void)[] = [];
+    const act = (what: (wire: Wire) => void) => {
+      if (wire) what(wire);
+      else before.push(what);
+    };
+    void this.#endpoint.enter(url).then((inside) => {
+      if (!open) return inside();
+      wire = dial(inside);
+      for (const each of before.splice(0)) each(wire);
+    });
+    const flush = () =>
+      act((it) => {
+        if (corked.length > 0)
+          it.write(corked.length === 1 ? (corked[0] as Buffer) : Buffer.concat(corked));
+        corked.length = 0;
+      });
     return {
+      get waiting() {
+        return open && !wire;
+      },
       text: (text) => corked.push(encodeFrame({ opcode: opcodes.text, payload: text, maskKey })),
       binary: (bytes) =>
         corked.push(encodeFrame({ opcode: opcodes.binary, payload: bytes, maskKey })),
       flush,
-      close: () => wire.close(1000),
-      kill: () => wire.reset(),
-      cut: (text) => {
-        const frame = encodeFrame({ opcode: opcodes.text, payload: text, maskKey });
-        wire.write(frame.subarray(0, frame.length >> 1));
-        setImmediate(() => wire.reset());
-      },
+      close: () => act((it) => it.close(1000)),
+      kill: () => act((it) => it.reset()),
+      cut: (text) =>
+        act((it) => {
+          const frame = encodeFrame({ opcode: opcodes.text, payload: text, maskKey });
+          it.write(frame.subarray(0, frame.length >> 1));
+          setImmediate(() => it.reset());
+        }),
       pieces: (text, variant) => corked.push(inPieces(opcodes.text, Buffer.from(text), variant)),
-      breach: ({ bytes }) => wire.write(bytes(this.#endpoint.announced)),
-      pause: () => wire.pause(),
-      read: () => wire.resume(),
+      breach: ({ bytes }) => act((it) => it.write(bytes(this.#endpoint.announced))),
+      pause: () => act((it) => it.pause()),
+      read: () => act((it) => it.resume()),
       drop: () => {
-        if (open) wire.close(1000);
+        if (open && wire) wire.close(1000);
+        open = false;
         // The server ends TCP first, so that no address of ours waits for late segments.
-        setTimeout(() => wire.reset(), FAREWELL_MS).unref();
+        setTimeout(() => wire?.reset(), FAREWELL_MS).unref();
       },
     };
   }

@@ -86,6 +86,7 @@ export class Simulation implements Network {
       wire.ended = true;
     };
     return {
+      waiting: false,
       text: (text) => corked.push(text),
       binary: (bytes) => corked.push(bytes),
       flush: () => wire.in.push(...corked.splice(0)),
