@@ -10,8 +10,9 @@ import {
   untilEnd,
 } from './authentication.lifetime.js';
 import { mostConnections } from './capacity.js';
-import { bound, inTime as endsInTime, isPinged, roundsMs, watched } from './heartbeat.js';
+import { bound, inTime as endsInTime, isPinged, roundsMs } from './heartbeat.js';
 import { opened } from './openings.js';
+import { watched } from './punctuality.js';
 import { ASKED, asked, byMessage, heardInTime, oneWay, otherWays, type Way } from './ways.js';
 
 const iso = (exp: number) => new Date(exp * 1000).toISOString();
@@ -138,7 +139,7 @@ const beats = [
   check(
     'heartbeat-silent-peer-dropped',
     (t) =>
-      watched(async (lag) => {
+      watched(t, async (worst) => {
         const ways = await otherWays(t, { autoPong: false });
         const since = performance.now();
         const allowed = bound(t.welcome);
@@ -147,7 +148,7 @@ const beats = [
             const kept = await t.finds(() => peer.ends(allowed));
             if (kept) t.fail({ expected: kept.expected, actual: kept.actual, hint: oneWay(where) });
             const took = (peer.closed?.at ?? since) - since;
-            endsInTime(t, 'the end of a silent connection', took, allowed, lag);
+            endsInTime(t, 'the end of a silent connection', took, allowed, worst());
           }),
         );
       }),

@@ -1,9 +1,10 @@
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { check } from '#conformance/harness/check.js';
 import { opcodes } from '#conformance/harness/frames.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
+import type { Delay } from '#conformance/harness/stalls.js';
 import type { Welcome } from '#conformance/harness/welcome.js';
+import { mustBePunctual, watched } from './punctuality.js';
 import { patient } from './servers.js';
 
 const SHORT_MS = 2_000;
@@ -29,35 +30,10 @@ const patienceOf = (welcome: Welcome) => bound(welcome) + welcome.heartbeat.inte
 /** How long it takes to see that Pings are sent, in milliseconds. */
 export const roundsMs = (welcome: Welcome) => rounds(welcome) * welcome.heartbeat.interval_ms;
 
-/** Watches how late this process itself is, which tells how far its clock proves anything. */
-export async function watched(run: (lag: IntervalHistogram) => Promise<void>): Promise<void> {
-  const lag = monitorEventLoopDelay({ resolution: 10 });
-  lag.enable();
-  try {
-    await run(lag);
-  } finally {
-    lag.disable();
-  }
-}
-
-const worst = (lag: IntervalHistogram) => lag.max / 1e6;
-
-/** Holds what `took` so many milliseconds to those allowed: half as long again is late, where this process was on time. */
-export function inTime(
-  t: Stage,
-  what: string,
-  took: number,
-  allowed: number,
-  lag: IntervalHistogram,
-) {
+/** Holds what `took` so many milliseconds to those allowed: half as long again is late, where all were on time. */
+export function inTime(t: Stage, what: string, took: number, allowed: number, worst: Delay): void {
   if (took <= 1.5 * allowed + SLACK_MS) return;
-  if (worst(lag) > allowed / 4)
-    t.inconclusive(`the machine was too busy to tell whether ${what} came in time`);
-  // Its timers wait for what it is busy with as well.
-  if (t.slowest > allowed / 4)
-    t.tooLate(
-      `the server took ${Math.round(t.slowest)} ms for an answer, which says nothing of its timers: ${what} took ${Math.round(took)} ms`,
-    );
+  mustBePunctual(t, worst, allowed / 4, `${what} took ${Math.round(took)} ms`);
   t.fail({
     expected: `${what} within ${allowed} ms, as announced`,
     actual: `it took ${Math.round(took)} ms`,
@@ -69,7 +45,7 @@ export async function isPinged(t: Stage, peer: Peer, hint?: string): Promise<voi
   const { interval_ms } = t.welcome.heartbeat;
   const count = rounds(t.welcome);
   const start = peer.log[0]?.at ?? performance.now();
-  await watched(async (lag) => {
+  await watched(t, async (worst) => {
     await peer.until(
       () => peer.pingsReceived[count - 1],
       () => ({
@@ -80,7 +56,7 @@ export async function isPinged(t: Stage, peer: Peer, hint?: string): Promise<voi
       { extraMs: roundsMs(t.welcome) },
     );
     const took = (peer.pingsReceived[count - 1]?.at ?? start) - start;
-    inTime(t, `${count} Pings`, took, count * interval_ms, lag);
+    inTime(t, `${count} Pings`, took, count * interval_ms, worst());
   });
 }
 
@@ -112,23 +88,23 @@ async function silent(t: Stage, begun = ''): Promise<{ peer: Peer; since: number
 }
 
 async function isEnded(t: Stage): Promise<void> {
-  await watched(async (lag) => {
+  await watched(t, async (worst) => {
     const { peer, since } = await silent(t);
     const close = await peer.ends(bound(t.welcome));
-    inTime(t, 'the end of a silent connection', close.at - since, bound(t.welcome), lag);
+    inTime(t, 'the end of a silent connection', close.at - since, bound(t.welcome), worst());
   });
 }
 
 // Connections of one user, the oldest of which falls silent in the middle of a message.
 async function areEnded(t: Stage): Promise<void> {
   const most = Math.min(3, t.welcome.limits.max_connections_per_user);
-  await watched(async (lag) => {
+  await watched(t, async (worst) => {
     const peers = [await silent(t, '{"type":')];
     while (peers.length < most) peers.push(await silent(t));
     t.note(`${most} connections of one user, all silent; the first has sent a part of a message`);
     const ended = peers.map(async ({ peer, since }) => {
       const close = await peer.ends(bound(t.welcome));
-      inTime(t, 'the end of a silent connection', close.at - since, bound(t.welcome), lag);
+      inTime(t, 'the end of a silent connection', close.at - since, bound(t.welcome), worst());
     });
     await Promise.all(ended);
   });
@@ -149,11 +125,15 @@ async function answersLate(t: Stage, peer: Peer, lateMs: number, ms: number): Pr
 }
 
 // A close that came although every Ping was answered; on a busy machine an answer may be late.
-function judgeEnd(t: Stage, peer: Peer, lag: IntervalHistogram, hint = PONGS): void {
-  const { closed, pingsReceived } = peer;
+function judgeEnd(t: Stage, peer: Peer, worst: Delay, hint = PONGS): void {
+  const { closed, pingsReceived, announced } = peer;
   if (!closed) return;
-  if (worst(lag) > t.welcome.heartbeat.timeout_ms / 2)
-    t.inconclusive(`the machine was too busy to answer Pings in time: ${closed.detail}`);
+  mustBePunctual(
+    t,
+    worst,
+    announced.heartbeat.timeout_ms / 2,
+    `Pings were answered, ${closed.detail}`,
+  );
   t.fail({
     expected: 'a connection that answers each Ping is kept',
     ...(pingsReceived.length === 0
@@ -222,7 +202,7 @@ export const heartbeat = [
       const { limit, window_ms } = t.rate('messages');
       // Often enough for a timer that each delivery resets, within the rate of one user.
       const pace = Math.max(Math.min(interval_ms, timeout_ms) / 3, (window_ms / limit) * 1.2);
-      await watched(async (lag) => {
+      await watched(t, async (worst) => {
         const { peer: sloth } = await silent(t);
         await sloth.joins('lounge');
         const since = performance.now();
@@ -230,7 +210,7 @@ export const heartbeat = [
         const over = sloth.ends(bound(t.welcome));
         await meanwhile(t, over, () => ann.chat('lounge', 'anybody there?'), pace);
         const close = await over;
-        inTime(t, 'the end of a silent connection', close.at - since, bound(t.welcome), lag);
+        inTime(t, 'the end of a silent connection', close.at - since, bound(t.welcome), worst());
       });
     },
     { timers: true, takes: bound },
@@ -242,7 +222,7 @@ export const heartbeat = [
       const ann = await t.connect('ann');
       const least = patienceOf(t.welcome);
       const since = performance.now();
-      await watched(async (lag) => {
+      await watched(t, async (worst) => {
         await ann.until(
           () => ann.closed ?? ann.pingsReceived[1],
           () => ({
@@ -252,7 +232,7 @@ export const heartbeat = [
           { extraMs: least, outlivesClose: true },
         );
         if (!ann.closed) await t.pause(Math.max(0, since + least - performance.now()));
-        judgeEnd(t, ann, lag);
+        judgeEnd(t, ann, worst());
         await ann.staysOpen();
       });
     },
@@ -266,9 +246,9 @@ export const heartbeat = [
       const { timeout_ms } = ann.announced.heartbeat;
       if (timeout_ms < 800 || patienceOf(ann.announced) > LATE_MS)
         t.notExercised('the instance does not announce the heartbeat that it was given');
-      await watched(async (lag) => {
+      await watched(t, async (worst) => {
         await answersLate(t, ann, 0.6 * timeout_ms, patienceOf(ann.announced));
-        judgeEnd(t, ann, lag, CROSSED);
+        judgeEnd(t, ann, worst(), CROSSED);
         await ann.staysOpen();
       });
     },
@@ -300,7 +280,7 @@ export const heartbeat = [
   check(
     'heartbeat-silent-peer-leaves',
     async (t) => {
-      await watched(async (lag) => {
+      await watched(t, async (worst) => {
         const [ann, sloth] = await t.join('lounge', 'ann', 'sloth');
         sloth.autoPong = false;
         const since = performance.now();
@@ -310,7 +290,7 @@ export const heartbeat = [
           bound(t.welcome),
         );
         const left = ann.log.find(({ message }) => message.type === 'leave');
-        inTime(t, 'the leave', (left?.at ?? since) - since, bound(t.welcome), lag);
+        inTime(t, 'the leave', (left?.at ?? since) - since, bound(t.welcome), worst());
       });
     },
     { timers: true, takes: bound },

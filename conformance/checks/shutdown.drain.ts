@@ -1,12 +1,13 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { HandshakeResponse } from '#conformance/harness/handshake.js';
 import type { HttpAnswer } from '#conformance/harness/http.js';
 import type { Received } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import { how, type Instance, lastOutput } from '#conformance/harness/process.js';
 import type { Stage } from '#conformance/harness/stage.js';
+import type { Delay } from '#conformance/harness/stalls.js';
 import { Violation } from '#conformance/harness/verdict.js';
 import type { Close } from '#conformance/harness/wire.js';
+import { watched } from './punctuality.js';
 import { ASKED } from './ways.js';
 
 /** What a server may take for the work of closing, beside the announced grace. */
@@ -41,8 +42,8 @@ export interface Drain {
   clients: readonly Drained[];
   /** How the process ended; undefined when it did not. */
   exit: Ending | undefined;
-  /** How late this process itself was at worst, in milliseconds. */
-  lagMs: number;
+  /** How late this process and the server were at worst, in milliseconds. */
+  worst: Delay;
 }
 
 /** No heartbeat ends what the drain has to. */
@@ -92,7 +93,7 @@ export function drainedBy(t: Stage, signal: 'SIGTERM' | 'SIGINT'): Promise<Drain
   return t.once(`drain by ${signal}`, () => observe(t, signal));
 }
 
-async function observe(t: Stage, signal: 'SIGTERM' | 'SIGINT'): Promise<Drain> {
+async function observe(t: Stage, signal: NodeJS.Signals): Promise<Drain> {
   const instance = await t.launch(QUIET);
   const peers = await Promise.all(
     Array.from({ length: CLIENTS }, (_, index) => t.connect(labelOf(t, index), { at: instance })),
@@ -100,8 +101,16 @@ async function observe(t: Stage, signal: 'SIGTERM' | 'SIGINT'): Promise<Drain> {
   for (const [index, peer] of peers.entries())
     for (const room of roomsOf(index)) await peer.joins(room);
   for (const peer of peers) await peer.staysOpen();
-  const lag = monitorEventLoopDelay({ resolution: 10 });
-  lag.enable();
+  return watched(t, (worst) => drains(t, instance, signal, peers, worst), instance.url);
+}
+
+async function drains(
+  t: Stage,
+  instance: Instance,
+  signal: NodeJS.Signals,
+  peers: readonly Peer[],
+  worst: () => Delay,
+): Promise<Drain> {
   const newcomers = await comeAmid(t, instance, signal);
   // A grace that is announced, or that of a server whose notice does not come.
   const [first] = peers;
@@ -111,7 +120,7 @@ async function observe(t: Stage, signal: 'SIGTERM' | 'SIGINT'): Promise<Drain> {
     if (!peer.closed) peer.send('auth', { token: t.mint(peer.label) });
   const late = [...newcomers.unheard, ...(await Promise.all(newcomers.opening))];
   await Promise.all([...peers, ...late].map((peer) => ended(peer.ends(graceMs + CLOSING_MS))));
-  lag.disable();
+  const delay = worst();
   const exit = await ended(exits(t, instance, graceMs));
   return {
     signal,
@@ -123,7 +132,7 @@ async function observe(t: Stage, signal: 'SIGTERM' | 'SIGINT'): Promise<Drain> {
         .filter(isOwed),
     ],
     exit,
-    lagMs: lag.max / 1e6,
+    worst: delay,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Message } from '#conformance/harness/message.js';
 import type { Peer } from '#conformance/harness/peer.js';
 import type { Stage } from '#conformance/harness/stage.js';
 import { Violation } from '#conformance/harness/verdict.js';
+import { mustBePunctual } from './punctuality.js';
 import { cutsOf } from './shutdown.cuts.js';
 import {
   CLOSING_MS,
@@ -198,8 +199,7 @@ export const shutdown = [
         const { grace_ms = 0 } = notice.message.data;
         const took = close && close.at - notice.at;
         const inTime = took !== undefined && took <= grace_ms + CLOSING_MS + SLACK_MS;
-        if (!inTime && drain.lagMs > SLACK_MS / 2)
-          t.inconclusive('the machine was too busy to tell how long a Close frame took');
+        if (!inTime) mustBePunctual(t, drain.worst, SLACK_MS / 2, 'how long a Close frame took');
         t.assert(inTime, {
           expected: `a Close frame within ${grace_ms} + 2,000 ms of the notice`,
           actual: `${label}: ${took === undefined ? 'still open' : `${close?.detail}, after ${Math.round(took)} ms`}`,

@@ -17,6 +17,7 @@ export class Canary implements Watched {
   #count = 0;
   #lastPong = performance.now();
   #works = false;
+  #waitsSince: number | undefined;
   #closed = false;
 
   /** `request` is asked for the opening handshake of each connection, `roundTrip` is told how long each took. */
@@ -32,6 +33,11 @@ export class Canary implements Watched {
 
   get silentFor(): number {
     return performance.now() - this.#lastPong;
+  }
+
+  /** For how long a Ping has been waiting for its Pong, in milliseconds; 0 where none does. */
+  get waitingFor(): number {
+    return this.#works && this.#waitsSince !== undefined ? performance.now() - this.#waitsSince : 0;
   }
 
   /** Connects; true when the target answers Pings, within 3 s. */
@@ -57,6 +63,7 @@ export class Canary implements Watched {
     let sentAt = 0;
     const ping = () => {
       sentAt = performance.now();
+      this.#waitsSince = sentAt;
       wire.send({ opcode: opcodes.ping, payload: 'canary' });
     };
     const wire = new Wire(this.#url, this.#request(), {
@@ -68,6 +75,7 @@ export class Canary implements Watched {
         if (unit.kind !== 'pong' || unit.payload.toString() !== 'canary') return;
         this.#count += 1;
         this.#lastPong = performance.now();
+        this.#waitsSince = undefined;
         this.#roundTrip(this.#lastPong - sentAt);
         clearTimeout(this.#timer);
         // Twice a tick, so that on a quiet machine each tick sees at least one round trip.
@@ -76,6 +84,9 @@ export class Canary implements Watched {
       close: () => {
         this.#closed = true;
         clearTimeout(this.#timer);
+        // What it waited for until now is not coming any more.
+        if (this.waitingFor > 0) this.#roundTrip(this.waitingFor);
+        this.#waitsSince = undefined;
         if (!this.#stopped) this.#timer = setTimeout(() => this.#connect(), RETRY_MS);
       },
       end: () => {},

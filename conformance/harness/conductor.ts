@@ -168,6 +168,7 @@ export class Conductor implements StageRun {
       () => (plain || !minter ? {} : { query: [['token', minter.mint(`canary-${this.#nonce}`)]] }),
       (ms) => this.stalls.roundTrip(ms),
     );
+    this.stalls.waiting = () => canary.waitingFor;
     const works = await canary.start();
     this.watchdog.start(works ? canary : undefined);
     return canary;

@@ -20,6 +20,8 @@ const KEEP = 2_000;
 export class Stalls {
   readonly #stalls: Stall[] = [];
   #timer: NodeJS.Timeout | undefined;
+  /** For how long the target has not answered at present, in milliseconds. */
+  waiting: () => number = () => 0;
   #beat = 0;
 
   /** Begins to watch the runner's own event loop. */
@@ -43,7 +45,7 @@ export class Stalls {
     // A stall that has just ended is known with the next beat.
     await new Promise((resolve) => setTimeout(resolve, BEAT_MS));
     this.#tick();
-    const worst = { runner: 0, target: 0 };
+    const worst = { runner: 0, target: this.waiting() };
     for (const { at, whose, ms } of this.#stalls)
       if (at >= moment) worst[whose] = Math.max(worst[whose], ms);
     return worst;

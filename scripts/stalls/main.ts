@@ -15,6 +15,7 @@ synchronous work: a right server is never called wrong.
   --longest <ms>      for how long a server is stopped at most; default 9000
   --busy <ms>         in place of that: for how long each turn of a server's event loop is busy with nothing (Node.js only)
   --command <cmd>     what starts a server; default: the built reference server
+  --no-logs           its output is no log
 `;
 
 const { values } = parseArgs({
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     longest: { type: 'string', default: '9000' },
     busy: { type: 'string', default: '0' },
     command: { type: 'string', default: 'node dist/reference-server/bundle/start.cjs' },
+    'no-logs': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -86,7 +88,11 @@ async function accusations(longestMs: number, busyMs: number): Promise<number> {
   const found: string[] = [];
   const stop = busyMs > 0 ? () => 0 : stalling(instances, longestMs);
   const end = await runConformance(
-    { start, env: { PARLOR_LOG: 'off', ...(busyMs > 0 && busy(busyMs)) }, logs: true },
+    {
+      start,
+      env: { PARLOR_LOG: 'off', ...(busyMs > 0 && busy(busyMs)) },
+      logs: !values['no-logs'],
+    },
     {
       checks: [...checks, ...conversations({})],
       report: (event) => {
