@@ -124,8 +124,15 @@ async function answersLate(t: Stage, peer: Peer, lateMs: number, ms: number): Pr
   }
 }
 
+// A connection whose every Ping was answered is there still.
+async function isKept(t: Stage, peer: Peer, worst: () => Delay, hint = PONGS): Promise<void> {
+  const gone = await t.finds(() => peer.staysOpen());
+  judgeEnd(t, peer, worst(), hint);
+  if (gone) throw gone;
+}
+
 // A close that came although every Ping was answered; on a busy machine an answer may be late.
-function judgeEnd(t: Stage, peer: Peer, worst: Delay, hint = PONGS): void {
+function judgeEnd(t: Stage, peer: Peer, worst: Delay, hint: string): void {
   const { closed, pingsReceived, announced } = peer;
   if (!closed) return;
   mustBePunctual(
@@ -232,8 +239,7 @@ export const heartbeat = [
           { extraMs: least, outlivesClose: true },
         );
         if (!ann.closed) await t.pause(Math.max(0, since + least - performance.now()));
-        judgeEnd(t, ann, worst());
-        await ann.staysOpen();
+        await isKept(t, ann, worst);
       });
     },
     { timers: true, takes: patienceOf },
@@ -248,8 +254,7 @@ export const heartbeat = [
         t.notExercised('the instance does not announce the heartbeat that it was given');
       await watched(t, async (worst) => {
         await answersLate(t, ann, 0.6 * timeout_ms, patienceOf(ann.announced));
-        judgeEnd(t, ann, worst(), CROSSED);
-        await ann.staysOpen();
+        await isKept(t, ann, worst, CROSSED);
       });
     },
     {
