@@ -66,6 +66,7 @@ describe('the environment', () => {
     [{ PARLOR_MAX_QUEUE_BYTES: '65536' }, 'must exceed max_message_bytes'],
     [{ PARLOR_MAX_TEXT_BYTES: '0' }, 'PARLOR_MAX_TEXT_BYTES must be an integer of at least 1'],
     [{ PARLOR_MAX_ROOMS: '0' }, 'PARLOR_MAX_ROOMS must be an integer of at least 1, not "0".'],
+    [{ PARLOR_MAX_LISTED_MEMBERS: '1001' }, 'max_listed_members must be at most 1000, not 1001.'],
     [
       { PARLOR_MAX_CONNECTIONS_PER_USER: '0' },
       'PARLOR_MAX_CONNECTIONS_PER_USER must be an integer of at least 1, not "0".',
@@ -82,13 +83,16 @@ describe('the environment', () => {
     expect(() => config(env)).toThrow(sentence);
   });
 
-  it.each(['max_text_bytes', 'max_rooms', 'max_connections_per_user', 'max_protocol_errors'])(
-    'refuses a %s of 0 also from a program',
-    (name) => {
-      const options = { tokens: { secret: SECRET }, limits: { [name]: 0 } };
-      expect(() => resolveOptions(options)).toThrow(
-        `The limit ${name} must be an integer of at least 1, not 0.`,
-      );
-    },
-  );
+  it.each([
+    'max_text_bytes',
+    'max_rooms',
+    'max_listed_members',
+    'max_connections_per_user',
+    'max_protocol_errors',
+  ])('refuses a %s of 0 also from a program', (name) => {
+    const options = { tokens: { secret: SECRET }, limits: { [name]: 0 } };
+    expect(() => resolveOptions(options)).toThrow(
+      `The limit ${name} must be an integer of at least 1, not 0.`,
+    );
+  });
 });

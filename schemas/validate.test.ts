@@ -44,20 +44,23 @@ describe('a validator', () => {
     expect(validateServer('chat', { ...event, seq: 2 ** 53 - 1, data: { text: 'x' } })).toBeNull();
   });
 
-  it.each(['max_text_bytes', 'max_rooms', 'max_connections_per_user', 'max_protocol_errors'])(
-    'takes a %s of 1, and none of 0, with which nobody could do anything',
-    (name) => {
-      const welcome = (value: number) => ({
-        ...core,
-        data: { ...core.data, limits: { ...core.data.limits, [name]: value } },
-      });
-      expect(validateServer('welcome', welcome(1))).toBeNull();
-      expect(validateServer('welcome', welcome(0))).toEqual({
-        path: `/data/limits/${name}`,
-        message: 'must be >= 1',
-      });
-    },
-  );
+  it.each([
+    'max_text_bytes',
+    'max_rooms',
+    'max_listed_members',
+    'max_connections_per_user',
+    'max_protocol_errors',
+  ])('takes a %s of 1, and none of 0, with which nobody could do anything', (name) => {
+    const welcome = (value: number) => ({
+      ...core,
+      data: { ...core.data, limits: { ...core.data.limits, [name]: value } },
+    });
+    expect(validateServer('welcome', welcome(1))).toBeNull();
+    expect(validateServer('welcome', welcome(0))).toEqual({
+      path: `/data/limits/${name}`,
+      message: 'must be >= 1',
+    });
+  });
 
   it('points with JSON Pointers', () => {
     expect(validateServer('chat', { ...event, data: { text: 'x', 'a/b~c': 1 } })).toEqual({

@@ -17,6 +17,8 @@ export function mostRooms(t: Stage): number {
 /** The most users that a list of members holds, as this peer was told. @throws NotExercised where these are too many */
 export function mostListed(t: Stage, { announced }: Peer): number {
   const { max_listed_members: most } = announced.limits;
+  if (!Number.isSafeInteger(most) || most < 1)
+    t.notExercised('no usable limits.max_listed_members is announced');
   if (most > MOST_USERS)
     t.notExercised(`lists of ${most} members are longer than the suite has users for`);
   return most;

@@ -9,6 +9,8 @@ interface Crowd {
   /** How many users are in the room, and how many are listed at most. */
   users: number;
   most: number;
+  /** What the first was told while a list could still hold all. */
+  full: Data;
   all: Data;
   late: Data;
   /** Who comes last. */
@@ -21,12 +23,14 @@ async function meet(t: Stage): Promise<Crowd> {
   const host = await t.connect('host');
   const most = mostListed(t, host);
   await host.joins('stadium');
-  const fans = Array.from({ length: most }, (_, i) => `fan${i + 1}`);
+  const fans = Array.from({ length: most - 1 }, (_, i) => `fan${i + 1}`);
   await t.join('stadium', ...fans);
+  const { data: full } = await host.members('stadium');
+  await t.join('stadium', 'one-too-many');
   const last = await t.connect('last');
   const { data: late } = await last.joins('stadium');
   const { data: all } = await host.members('stadium');
-  return { users: most + 2, most, all, late, user: last.user };
+  return { users: most + 2, most, full, all, late, user: last.user };
 }
 
 // The server of a check announces a short list where the runner starts it.
@@ -71,6 +75,32 @@ export const crowds = [
         stage.equal('truncated' in data, false, 'whether an ack with a whole list has truncated');
     },
     { variant: 'whole' },
+  ),
+
+  check(
+    'rooms-members-truncated',
+    async (stage) => {
+      const { most, full } = await crowd(stage);
+      stage.equal(
+        'truncated' in full,
+        false,
+        `whether an ack has truncated where ${most} users are in the room, as many as may be listed,`,
+      );
+    },
+    { variant: 'full', ...options },
+  ),
+
+  check(
+    'rooms-members-complete',
+    async (stage) => {
+      const { most, full } = await crowd(stage);
+      stage.assert(new Set(full.members).size === most, {
+        expected: `${most} users of ${most} are listed: as many as max_listed_members`,
+        actual: `${full.members?.length} are`,
+        hint: 'Cut the list where it has more than the announced number, not where it has as many.',
+      });
+    },
+    { variant: 'full', ...options },
   ),
 
   check(

@@ -5,7 +5,7 @@ type Shared = Pick<CheckOptions, 'instance' | 'shared'> & { shared: true };
 // Starting a server costs more than most checks: those whose variables do not touch each other share one.
 
 /** How long a patient server leaves those alone who do not answer, in milliseconds. */
-export const SILENT_MS = 60_000;
+const SILENT_MS = 60_000;
 
 /** A server with room for long histories and for short lists, whose heartbeat comes too late to explain an end. */
 export const patient = {

@@ -29,9 +29,9 @@ export type Need =
 export interface CheckOptions {
   /** The id becomes `rule/variant`, where a rule has several checks. */
   variant?: string;
-  /** It waits on announced times: started first, it overlaps all else. */
+  /** It waits on announced times: started early, it overlaps all else. */
   timers?: true;
-  /** How long its announced times make it last, in milliseconds, for the estimate before the run. */
+  /** How long its announced times make it last, in milliseconds: what lasts longest starts first, and the estimate before the run counts on it. */
   takes?: (welcome: Welcome) => number;
   /**
    * It touches the whole server, and runs one at a time: `apart`, on a server for such checks beside all else, where

@@ -214,18 +214,21 @@ function refused(peer: Peer, code: string): boolean {
   return peer.received('error', { data: { code } }).length > 0;
 }
 
-// What holds of every list, and of what stands beside one that is cut.
-const OF_LISTS = new Set([
-  'rooms-members-bounded',
-  'rooms-members-truncated',
-  'rooms-count-users',
-  'rooms-join-includes-oneself',
+// Those that look for several users in one list.
+const READING = new Set([
+  'rooms-join-idempotent',
+  'rooms-members-complete',
+  'rooms-members-unique',
+  'rooms-members-no-ghosts',
+  'rooms-forbidden-without-trace',
+  'rooms-presence-join-first-only',
+  'cluster-members-complete',
 ]);
 
 // The chapter `limits` goes beyond each of its numbers in the rules that are named after it, and `backpressure` beyond its.
 function about(rule: string, name: keyof typeof excesses): boolean {
   if (name === 'max_queue_bytes') return rule.startsWith('backpressure-');
-  if (name === 'max_listed_members') return OF_LISTS.has(rule);
+  if (name === 'max_listed_members') return !READING.has(rule);
   const noun = /^max_(.+?)(?:_bytes|_per_user|)$/.exec(name)?.[1] ?? name;
   return rule.startsWith(`limits-${noun}`);
 }

@@ -283,7 +283,7 @@ export class Stage extends Assertions {
   };
 
   /** Waits for a turn at the server's door. @returns what says that one is through, or gone */
-  enter = async ({ href }: URL): Promise<() => void> => {
+  readonly enter = async ({ href }: URL): Promise<() => void> => {
     const back = await this.#run.door.take();
     const here = { href };
     const inside = () => {

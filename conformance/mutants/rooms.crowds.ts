@@ -29,6 +29,24 @@ export const crowds: readonly Mutant[] = [
     replying('join', (data) => ({ truncated: false, ...data })),
   ),
   mutant(
+    'rooms-members-complete',
+    'cut-one-early',
+    'A list is cut where it is as long as is announced.',
+    inRooms((right) => ({
+      snapshot: (present, most, own) => right.snapshot(present, Math.max(1, most - 1), own),
+    })),
+  ),
+  mutant(
+    'rooms-members-truncated',
+    'full-list-called-truncated',
+    'A list that is as long as is announced is called truncated, also where nobody is left out.',
+    replying('members', (data, { config }) =>
+      Number(data['count']) < config.limits.max_listed_members
+        ? data
+        : { ...data, truncated: true },
+    ),
+  ),
+  mutant(
     'rooms-count-users',
     'listed-users-counted',
     'The count is that of the users that are listed.',

@@ -102,8 +102,13 @@ export class Conversation {
     participant.live = live;
     const connection = live.number;
     this.record({ kind: 'open', connection, client, user, broadcaster, instance });
+    const opening = this.trace.entries.at(-1);
     const identity: Identity = { user, broadcaster, instance };
     live.line = this.network.open(identity, {
+      knocked: () => {
+        if (opening?.kind === 'open') opening.knockedAt = this.network.now() - this.#start;
+        this.#progress();
+      },
       opened: () => {
         live.opened = true;
         for (const each of live.later.splice(0)) each();
@@ -200,12 +205,14 @@ export class Conversation {
       const watch = () =>
         this.network.patience((why) => {
           // Whoever has not even knocked yet has not waited in vain.
-          if (why === 'silence' && this.lives.some(({ over, line }) => !over && line?.waiting)) {
+          const queues = this.lives.some(({ over, line }) => !over && line?.waiting);
+          if (why === 'silence' && queues && renewals > 0) {
+            renewals -= 1;
             stop = watch();
             return;
           }
           this.#waiter = undefined;
-          reject(new Stuck(why));
+          reject(new Stuck(queues ? 'noise' : why));
         });
       stop = watch();
       this.#waiter = () => {

@@ -14,6 +14,8 @@ export interface Identity {
 
 /** What a connection tells its owner, never during a call of the owner's. */
 export interface Hear {
+  /** It is its turn to connect. */
+  knocked(): void;
   /** The opening handshake is complete: messages may be sent. */
   opened(): void;
   message(message: Message): void;

@@ -100,7 +100,9 @@ const steps: Record<Exclude<OperationName, 'open'>, (step: Connected) => void> =
     const half = JSON.stringify({ type: 'chat', room, data: { text: `${talk.namespace}#cut` } });
     if (live.opened) talk.end(live, { half });
   },
+  // Who has not been let in yet would stay in the door.
   pause: ({ live }) => {
+    if (!live.opened) return;
     live.paused = true;
     live.line?.pause();
   },

@@ -63,8 +63,8 @@ const numbers: readonly (readonly [VariableName, (announced: Announced) => numbe
     ['PARLOR_CONTROL_LIMIT', (announced) => bucketOf(announced, 'join')?.limit],
   ];
 
-// No room has more users, in any conversation.
-const MOST_TOGETHER = 8;
+// No conversation has more users.
+const MOST_TOGETHER = 4;
 
 /** The announced number that leaves conversations less room than the test contract's, in words; undefined: none. */
 export function scarcity(announced: Announced): string | undefined {

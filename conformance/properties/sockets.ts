@@ -65,8 +65,8 @@ export class Sockets implements Network {
         hear.message(message);
       },
     };
+    const token = this.#endpoint.minter.mint(user, claims);
     const dial = (inside: () => void): Wire => {
-      const token = this.#endpoint.minter.mint(user, claims);
       const request = { query: [['token', token]] as const, subprotocols: ['parlor.v1'] };
       const wire: Wire = new Wire(url, request, {
         response: ({ status, faults }) => {
@@ -100,6 +100,7 @@ export class Sockets implements Network {
     };
     void this.#endpoint.enter(url).then((inside) => {
       if (!open) return inside();
+      hear.knocked();
       wire = dial(inside);
       for (const each of before.splice(0)) each(wire);
     });

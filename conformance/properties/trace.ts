@@ -22,6 +22,8 @@ export interface Opened extends Recorded {
   broadcaster: boolean;
   /** The instance it was opened at; 0 where there is one. */
   instance: number;
+  /** When it was its turn to connect, in the milliseconds of `at`. */
+  knockedAt?: number;
 }
 
 /** The runner hands a message to the socket; it is recorded before the bytes are written. */

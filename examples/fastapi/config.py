@@ -102,6 +102,8 @@ def check() -> None:
             f"PARLOR_MAX_QUEUE_BYTES: expected at least PARLOR_MAX_MESSAGE_BYTES + 1024 = {MAX_MESSAGE_BYTES + 1_024}, "
             f"got {MAX_QUEUE_BYTES}"
         )
+    if MAX_LISTED_MEMBERS > 1_000:
+        raise ConfigError(f"PARLOR_MAX_LISTED_MEMBERS: expected at most 1000, got {MAX_LISTED_MEMBERS}")
     if TOKEN_LEEWAY_S > 60:
         raise ConfigError(f"PARLOR_TOKEN_LEEWAY_MS: expected at most 60000, got {int(TOKEN_LEEWAY_S * 1000)}")
     if HEARTBEAT_TIMEOUT_MS > HEARTBEAT_INTERVAL_MS:

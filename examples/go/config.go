@@ -113,6 +113,9 @@ func Load() (*Config, error) {
 	if c.Messages.Limit < 1 || c.Control.Limit < 1 || c.Messages.WindowMS < 1 || c.Control.WindowMS < 1 {
 		faults = append(faults, errors.New("the limit and the window of a bucket have to be at least 1"))
 	}
+	if c.Limits.ListedMembers > 1000 {
+		faults = append(faults, errors.New("PARLOR_MAX_LISTED_MEMBERS has to be at most 1,000"))
+	}
 	if c.Limits.MessageBytes < c.Limits.TextBytes+1024 {
 		faults = append(faults, errors.New("PARLOR_MAX_MESSAGE_BYTES has to be 1,024 more than PARLOR_MAX_TEXT_BYTES"))
 	}

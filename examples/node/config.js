@@ -1,11 +1,11 @@
 // The operator's choices: every number that `welcome` announces, read once from the environment.
 const { env } = process;
 
-function integer(name, fallback, least = 1) {
+function integer(name, fallback, least = 1, most = Number.MAX_SAFE_INTEGER) {
   const text = env[name] ?? '';
   if (text === '') return fallback;
-  if (!/^\d{1,15}$/.test(text) || Number(text) < least)
-    fail(`${name}: expected an integer from ${least}, got '${text}'`);
+  if (!/^\d{1,15}$/.test(text) || Number(text) < least || Number(text) > most)
+    fail(`${name}: expected an integer from ${least} to ${most}, got '${text}'`);
   return Number(text);
 }
 
@@ -48,7 +48,7 @@ export const limits = {
   max_message_bytes: integer('PARLOR_MAX_MESSAGE_BYTES', 65_536),
   max_text_bytes: integer('PARLOR_MAX_TEXT_BYTES', 4_096),
   max_rooms: integer('PARLOR_MAX_ROOMS', 50),
-  max_listed_members: integer('PARLOR_MAX_LISTED_MEMBERS', 1_000),
+  max_listed_members: integer('PARLOR_MAX_LISTED_MEMBERS', 1_000, 1, 1_000),
   max_connections_per_user: integer('PARLOR_MAX_CONNECTIONS_PER_USER', 10),
   max_protocol_errors: integer('PARLOR_MAX_PROTOCOL_ERRORS', 20),
   protocol_error_window_ms: integer('PARLOR_PROTOCOL_ERROR_WINDOW_MS', 60_000),

@@ -63,6 +63,12 @@ export class Facts {
   /** The index after the last entry. */
   readonly end: number;
 
+  /** Whether a list of members may leave some out, and says so. */
+  isCut({ truncated, count }: Message['data']): boolean {
+    const { max_listed_members: most } = this.announced.limits;
+    return truncated === true && (typeof count !== 'number' || count > most);
+  }
+
   /** `assumeSettled` judges as if the full patience had passed at the end. */
   constructor(trace: Trace, assumeSettled = false) {
     this.trace = trace;
@@ -114,7 +120,7 @@ export class Facts {
           user,
           broadcaster,
           opened: n,
-          openedAt: at,
+          openedAt: entry.knockedAt ?? at,
           welcomed: Number.POSITIVE_INFINITY,
           ending: undefined,
           closed: undefined,

@@ -238,7 +238,7 @@ function owed(facts: Facts, rooms: Rooms, stay: Stay, user: string, findings: Fi
 function view(facts: Facts, rooms: Rooms, stay: Stay, user: string, findings: Findings): void {
   const { connection, room } = stay;
   const data = stay.join.reply?.message.data;
-  if (!Array.isArray(data?.members) || data.truncated === true) return;
+  if (!Array.isArray(data?.members) || facts.isCut(data)) return;
   const events = connection.received.filter(
     ({ message, n }) =>
       n > stay.joined &&

@@ -24,10 +24,9 @@ function listed(
 ): void {
   const { connection, n, message } = request;
   const room = message.room ?? '';
-  const { members, count, truncated } = reply.message.data;
+  const { members, count } = reply.message.data;
   if (!Array.isArray(members)) return;
-  const most = facts.announced.limits.max_listed_members;
-  const cut = truncated === true && (count ?? most) >= most;
+  const cut = facts.isCut(reply.message.data);
   const tell = (
     rule: JudgedRule,
     expected: string,
