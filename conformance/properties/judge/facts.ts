@@ -190,7 +190,8 @@ export function lifetimes(facts: Facts): void {
     const doubtful = facts.trace.entries.findIndex(
       ({ at }) => at >= openedAt + Math.min(interval_ms, timeout_ms),
     );
-    const kept = Math.max(answered, doubtful < 0 ? Number.POSITIVE_INFINITY : doubtful);
+    // The first entry after that time may tell of the end itself.
+    const kept = Math.max(answered, doubtful < 0 ? Number.POSITIVE_INFINITY : doubtful - 1);
     if (ending) connection.over = Math.min(ending.n, kept);
     else if (closed) connection.over = answered;
     else connection.over = facts.final ? Number.POSITIVE_INFINITY : kept;

@@ -83,7 +83,8 @@ function welcome(
 }
 
 /** After a breach the server ends the connection, and says why where it has to. */
-function breached(facts: Facts, { ending, closed, number }: Connection, findings: Findings): void {
+function breached(facts: Facts, connection: Connection, findings: Findings): void {
+  const { ending, closed, number } = connection;
   const { breach } = ending ?? {};
   if (!ending || !breach) return;
   findings.saw(breach.rule);
@@ -101,8 +102,11 @@ function breached(facts: Facts, { ending, closed, number }: Connection, findings
     });
   if (!closed) {
     if (facts.final) told('the connection was kept', true);
-  } else if (breach.codes.length > 0 && !breach.codes.includes(closed.code))
+  } else if (breach.codes.length > 0 && !breach.codes.includes(closed.code)) {
+    // A server that was held up comes to its timers before it comes to what it was sent.
+    if (closed.code === 4201 && mayBeHeartbeat(facts, connection)) return;
     told(`it was closed with ${closed.code}`, false);
+  }
 }
 
 /** Whether an end without a reason may be a heartbeat's: only when there was time for one. */
