@@ -35,7 +35,7 @@ export class Canary implements Watched {
     return performance.now() - this.#lastPong;
   }
 
-  /** For how long a Ping has been waiting for its Pong, in milliseconds; 0 where none does. */
+  /** For how long a Ping, or a handshake, has been waiting for its answer, in milliseconds; 0 where none does. */
   get waitingFor(): number {
     return this.#works && this.#waitsSince !== undefined ? performance.now() - this.#waitsSince : 0;
   }
@@ -60,10 +60,10 @@ export class Canary implements Watched {
 
   #connect(): void {
     if (this.#stopped) return;
-    let sentAt = 0;
+    // A server that lets nobody in is held up as well.
+    this.#waitsSince = performance.now();
     const ping = () => {
-      sentAt = performance.now();
-      this.#waitsSince = sentAt;
+      this.#waitsSince ??= performance.now();
       wire.send({ opcode: opcodes.ping, payload: 'canary' });
     };
     const wire = new Wire(this.#url, this.#request(), {
@@ -75,11 +75,12 @@ export class Canary implements Watched {
         if (unit.kind !== 'pong' || unit.payload.toString() !== 'canary') return;
         this.#count += 1;
         this.#lastPong = performance.now();
+        const took = this.#lastPong - (this.#waitsSince ?? this.#lastPong);
         this.#waitsSince = undefined;
-        this.#roundTrip(this.#lastPong - sentAt);
+        this.#roundTrip(took);
         clearTimeout(this.#timer);
         // Twice a tick, so that on a quiet machine each tick sees at least one round trip.
-        this.#timer = setTimeout(ping, Math.max(0, TICK_MS / 2 - (this.#lastPong - sentAt)));
+        this.#timer = setTimeout(ping, Math.max(0, TICK_MS / 2 - took));
       },
       close: () => {
         this.#closed = true;
