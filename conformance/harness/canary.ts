@@ -11,6 +11,7 @@ export class Canary implements Watched {
   readonly #url: URL;
   readonly #request: () => RequestInit;
   readonly #roundTrip: (ms: number) => void;
+  readonly #mostBytes: number;
   #wire: Wire | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -20,8 +21,17 @@ export class Canary implements Watched {
   #waitsSince: number | undefined;
   #closed = false;
 
-  /** `request` is asked for the opening handshake of each connection, `roundTrip` is told how long each took. */
-  constructor(url: URL, request: () => RequestInit, roundTrip: (ms: number) => void) {
+  /**
+   * `request` is asked for the opening handshake of each connection, `roundTrip` is told how long each took; of a
+   * connection that brings more than `mostBytes` nothing more is read, and nothing more is known.
+   */
+  constructor(
+    url: URL,
+    request: () => RequestInit,
+    roundTrip: (ms: number) => void,
+    mostBytes = Number.POSITIVE_INFINITY,
+  ) {
+    this.#mostBytes = mostBytes;
     this.#url = url;
     this.#request = request;
     this.#roundTrip = roundTrip;
@@ -68,9 +78,13 @@ export class Canary implements Watched {
     };
     const wire = new Wire(this.#url, this.#request(), {
       response: ({ status }) => status === 101 && ping(),
-      frame: () => {},
+      frame: () => {
+        if (wire.bytesRead <= this.#mostBytes) return;
+        this.#works = false;
+        this.stop();
+      },
       unit: (unit) => {
-        if (unit.kind === 'ping') wire.send({ opcode: opcodes.pong, payload: unit.payload });
+        if (unit.kind === 'ping') wire.pong(unit.payload);
         if (unit.kind === 'close') wire.close();
         if (unit.kind !== 'pong' || unit.payload.toString() !== 'canary') return;
         this.#count += 1;
