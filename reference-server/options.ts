@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { MOST_LISTED } from '#schemas/bounds.js';
 import type { Limits, Rate } from '#schemas/types.js';
 import { parseOrigin } from './origins.js';
 import type { PartsOverrides } from './parts.js';
@@ -107,9 +108,6 @@ export class OptionError extends Error {
 }
 
 const { version }: { version: string } = createRequire(import.meta.url)('#package.json');
-
-// As the schema of `welcome` has it: a reply has to stay a reply.
-const MOST_LISTED = 1_000;
 
 const defaultLimits: Limits = {
   max_message_bytes: 65_536,

@@ -1,6 +1,6 @@
 import Type from 'typebox';
+import { MOST_LISTED } from './bounds.js';
 import { as, Count, closed, Milliseconds, Positive } from './envelope.js';
-import { MOST_LISTED } from './rooms.js';
 
 export const Limits = closed(
   {

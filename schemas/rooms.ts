@@ -1,10 +1,8 @@
 import Type from 'typebox';
+import { MOST_LISTED } from './bounds.js';
 import { demands } from './conditions.js';
 import { ack, as, Count, closed, event, open, Positive, Room, request, User } from './envelope.js';
 import { Epoch, Since } from './resume.js';
-
-/** What `limits.max_listed_members` is at most: a reply has to stay a reply. */
-export const MOST_LISTED = 1_000;
 
 const Members = Type.Array(User, {
   description: 'Users in the room, at most `limits.max_listed_members`.',

@@ -46,7 +46,7 @@ export const crowds = [
         stage.assert((members?.length ?? 0) <= most, {
           expected: `at most ${most} of ${users} users are listed, as max_listed_members has it`,
           actual: `${members?.length} are listed`,
-          hint: 'Cut the list where it is as long as is announced.',
+          hint: 'Cut the list at the announced number.',
         });
     },
     options,

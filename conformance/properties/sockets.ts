@@ -68,7 +68,7 @@ export class Sockets implements Network {
     const token = this.#endpoint.minter.mint(user, claims);
     const dial = (inside: () => void): Wire => {
       const request = { query: [['token', token]] as const, subprotocols: ['parlor.v1'] };
-      const wire: Wire = new Wire(url, request, {
+      const dialled: Wire = new Wire(url, request, {
         response: ({ status, faults }) => {
           inside();
           for (const { rule, text } of faults)
@@ -79,7 +79,7 @@ export class Sockets implements Network {
           for (const text of faults)
             hear.malformed('transport-server-frames-well-formed', 'a well-formed frame', text);
         },
-        unit: (unit) => this.#unit(unit, wire, ours),
+        unit: (unit) => this.#unit(unit, dialled, ours),
         close: ({ code, reason, by }) => {
           inside();
           open = false;
@@ -89,7 +89,7 @@ export class Sockets implements Network {
         fault: (text) =>
           hear.malformed('transport-server-frames-well-formed', 'a well-formed frame', text),
       });
-      return wire;
+      return dialled;
     };
     // What is done before it is its turn to connect is done then.
     let wire: Wire | undefined;
